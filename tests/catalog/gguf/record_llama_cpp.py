@@ -51,7 +51,11 @@ PROMPTS = [
     "<|im_start|>user\nName a fruit that is yellow.<|im_end|>\n<|im_start|>assistant\n",
     "In 1969 the first human being walked on",
 ]
-CONTEXTS = ["", "Here is a list of well-known facts.\n\n", "The old library had 3,482 books, most of them about geology, rivers and maps. " * 6]
+CONTEXTS = [
+    "",
+    "Here is a list of well-known facts.\n\n",
+    "The old library had 3,482 books, most of them about geology, rivers and maps. " * 6,
+]
 
 
 def main(gguf: str) -> None:

@@ -23,7 +23,11 @@ def write_config(gguf: GgufFile, folder: Path) -> None:
             "context_length": p.context,
             "decoder": {
                 "filename": MODEL_FILE,
-                "session_options": {"log_id": "onnxruntime-genai", "log_severity_level": ERRORS, "provider_options": []},
+                "session_options": {
+                    "log_id": "onnxruntime-genai",
+                    "log_severity_level": ERRORS,
+                    "provider_options": [],
+                },
                 "head_size": p.head_dim,
                 "hidden_size": p.hidden,
                 "num_attention_heads": p.heads,

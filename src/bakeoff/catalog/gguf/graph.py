@@ -194,7 +194,9 @@ def write_layer(graph: GraphWriter, gguf: GgufFile, layer: int, hidden: str, nor
     down = read_matrix(gguf.tensor(f"{block}.ffn_down.weight", (p.hidden, p.feed_forward)))
     (feed_forward,) = project(graph, product, {f"{block}.ffn_down": down})
     last = layer + 1 == p.layers
-    return add_and_norm(graph, gguf, hidden, feed_forward, "output_norm.weight" if last else f"blk.{layer + 1}.attn_norm.weight")
+    return add_and_norm(
+        graph, gguf, hidden, feed_forward, "output_norm.weight" if last else f"blk.{layer + 1}.attn_norm.weight"
+    )
 
 
 def write_attention(graph: GraphWriter, gguf: GgufFile, layer: int, normed: str) -> str:
@@ -206,7 +208,9 @@ def write_attention(graph: GraphWriter, gguf: GgufFile, layer: int, normed: str)
     if len({m.kind for m in matrices}) == 1:
         inputs = [*project(graph, normed, {f"{block}.attn_qkv": stack(matrices)}), "", ""]
     else:
-        inputs = list(project(graph, normed, {f"{block}.attn_{part}": m for part, m in zip("qkv", matrices)}))
+        inputs = list(
+            project(graph, normed, {f"{block}.attn_{part}": m for part, m in zip("qkv", matrices, strict=False)})
+        )
     past = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
     attention = graph.op(
         "GroupQueryAttention",
@@ -245,13 +249,20 @@ def add_and_norm(graph: GraphWriter, gguf: GgufFile, hidden: str, addend: str, n
 
 def graph_inputs(p: Hyperparameters) -> list[ValueInfoProto]:
     start = value(LOGITS_FROM, TensorProto.INT64, [1])
-    ids = [value(name, TensorProto.INT64, ["batch", tokens]) for name, tokens in (("input_ids", "tokens"), ("attention_mask", "total"))]
-    return [*ids, start] + [cache(p, f"past_key_values.{layer}.{kind}", "past") for layer in range(p.layers) for kind in ("key", "value")]
+    ids = [
+        value(name, TensorProto.INT64, ["batch", tokens])
+        for name, tokens in (("input_ids", "tokens"), ("attention_mask", "total"))
+    ]
+    return [*ids, start] + [
+        cache(p, f"past_key_values.{layer}.{kind}", "past") for layer in range(p.layers) for kind in ("key", "value")
+    ]
 
 
 def graph_outputs(p: Hyperparameters) -> list[ValueInfoProto]:
     logits = [value("logits", TensorProto.FLOAT, ["batch", 1, p.vocab])]
-    return logits + [cache(p, f"present.{layer}.{kind}", "total") for layer in range(p.layers) for kind in ("key", "value")]
+    return logits + [
+        cache(p, f"present.{layer}.{kind}", "total") for layer in range(p.layers) for kind in ("key", "value")
+    ]
 
 
 def cache(p: Hyperparameters, name: str, length: str) -> ValueInfoProto:

@@ -75,7 +75,9 @@ class GgufFile:
             shape = tuple(int(n) for n in reversed(tensor.shape))
             self.tensors[tensor.name] = RawTensor(tensor.name, kind, shape, tensor.data)
         if "rope_freqs.weight" in self.tensors:
-            raise NotSupportedError(f"{path.name} carries rope_freqs (Llama 3.1 scaling), which the importer does not know")
+            raise NotSupportedError(
+                f"{path.name} carries rope_freqs (Llama 3.1 scaling), which the importer does not know"
+            )
         self.hyperparameters = self._hyperparameters()
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -103,7 +105,9 @@ class GgufFile:
         head_dim = self.get("llama.attention.key_length", hidden // heads)
         rotary = self.get("llama.rope.dimension_count", head_dim)
         if rotary != head_dim:
-            raise NotSupportedError(f"{self.path.name} rotates {rotary} of {head_dim} dimensions of a head (partial RoPE)")
+            raise NotSupportedError(
+                f"{self.path.name} rotates {rotary} of {head_dim} dimensions of a head (partial RoPE)"
+            )
         return Hyperparameters(
             layers=self.require("llama.block_count"),
             hidden=hidden,

@@ -30,10 +30,20 @@ def write_tokenizer(gguf: GgufFile, folder: Path) -> None:
     model, pre = gguf.require("tokenizer.ggml.model"), gguf.get("tokenizer.ggml.pre", "default")
     if model != "gpt2" or pre not in PRE_TOKENIZERS:
         known = ", ".join(PRE_TOKENIZERS)
-        raise NotSupportedError(f"{gguf.path.name} has tokenizer {model!r}/{pre!r}: only gpt2 with {known} can be imported")
+        raise NotSupportedError(
+            f"{gguf.path.name} has tokenizer {model!r}/{pre!r}: only gpt2 with {known} can be imported"
+        )
     tokens, types = gguf.require("tokenizer.ggml.tokens"), gguf.require("tokenizer.ggml.token_type")
     added = [
-        {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": kind == CONTROL}
+        {
+            "id": i,
+            "content": token,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": kind == CONTROL,
+        }
         for i, (token, kind) in enumerate(zip(tokens, types, strict=True))
         if kind in (CONTROL, USER_DEFINED)
     ]
@@ -58,13 +68,12 @@ def write_tokenizer(gguf: GgufFile, folder: Path) -> None:
             "merges": gguf.require("tokenizer.ggml.merges"),
         },
     }
-    name_of = lambda key: tokens[gguf.require(f"tokenizer.ggml.{key}_token_id")]  # noqa: E731
     config = {
         "tokenizer_class": "GPT2Tokenizer",
         "add_prefix_space": False,
         "add_bos_token": bool(gguf.get("tokenizer.ggml.add_bos_token", False)),
-        "bos_token": name_of("bos"),
-        "eos_token": name_of("eos"),
+        "bos_token": tokens[gguf.require("tokenizer.ggml.bos_token_id")],
+        "eos_token": tokens[gguf.require("tokenizer.ggml.eos_token_id")],
         "model_max_length": gguf.hyperparameters.context,
         "chat_template": gguf.get("tokenizer.chat_template"),
         "added_tokens_decoder": {str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in added},

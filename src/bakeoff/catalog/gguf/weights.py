@@ -33,7 +33,7 @@ class Matrix:
 
     @property
     def columns(self) -> int:
-        return self.packed.shape[1] if self.scales is None else self.scales.shape[1] * BLOCK
+        return int(self.packed.shape[1] if self.scales is None else self.scales.shape[1] * BLOCK)
 
     @property
     def kind(self) -> tuple[int, bool]:
@@ -42,8 +42,9 @@ class Matrix:
 
     def rows(self, order: NDArray[np.intp]) -> "Matrix":
         """The same matrix with its rows in another order."""
-        pick = lambda array: None if array is None else array[order]  # noqa: E731
-        return Matrix(self.bits, self.packed[order], pick(self.scales), pick(self.offsets))
+        scales = None if self.scales is None else self.scales[order]
+        offsets = None if self.offsets is None else self.offsets[order]
+        return Matrix(self.bits, self.packed[order], scales, offsets)
 
 
 def read_matrix(tensor: RawTensor) -> Matrix:
@@ -70,18 +71,23 @@ def _pair_neighbours(quants: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """ggml pairs weight i with i + 16 in a byte, MatMulNBits 2 i with 2 i + 1; the low nibble comes first in both."""
     low, high = quants & 0x0F, quants >> 4
     ordered = np.concatenate([low, high], axis=-1)
-    return ordered[..., 0::2] | ordered[..., 1::2] << 4
+    paired: NDArray[np.uint8] = ordered[..., 0::2] | ordered[..., 1::2] << 4
+    return paired
 
 
 def stack(matrices: list[Matrix]) -> Matrix:
     """Matrices of one kind below each other (q, k and v as one)."""
-    join = lambda arrays: None if arrays[0] is None else np.concatenate(arrays)  # noqa: E731
     return Matrix(
         matrices[0].bits,
         np.concatenate([m.packed for m in matrices]),
-        join([m.scales for m in matrices]),
-        join([m.offsets for m in matrices]),
+        _join([m.scales for m in matrices]),
+        _join([m.offsets for m in matrices]),
     )
+
+
+def _join(arrays: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None
 
 
 def dequantize(matrix: Matrix) -> NDArray[np.float32]:

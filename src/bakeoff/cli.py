@@ -1,0 +1,87 @@
+"""The `bakeoff` command: what `pf` cannot do."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bakeoff import __version__, catalog
+from bakeoff.errors import BakeoffError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 went well, 1 it did not (the reason is on stderr), 2 wrong usage, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BakeoffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bakeoff", description="Which model should do this job?")
+    parser.add_argument("--version", action="version", version=f"bakeoff {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    models = verbs.add_parser("models", help="the local models: list, pull, path, verify")
+    actions = models.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("list", help="what there is and what is on this machine").set_defaults(run=_list)
+    for name, run, help_text in (
+        ("pull", _pull, "fetch a model, check it, and repair it where it is damaged"),
+        ("path", _path, "print the folder of a model that is on this machine"),
+        ("verify", _verify, "hash every file of a model again"),
+    ):
+        action = actions.add_parser(name, help=help_text)
+        action.add_argument("name", metavar="NAME", help="a name that `bakeoff models list` shows")
+        action.add_argument("--variant", help="cpu, cuda or directml, where the model has it")
+        action.set_defaults(run=run)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "licence", "size", "context", "can do", "state", "revision", box=SIMPLE_HEAD)
+    for model in catalog.models().values():
+        table.add_row(
+            model.name,
+            model.entry.licence,
+            model.variant.size,
+            f"{model.entry.context_length:,}",
+            ", ".join(model.entry.capabilities),
+            catalog.state(model),
+            "pinned" if model.variant.pinned else "pinned at first pull",
+        )
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    catalog.pull(options.name, options.variant, report=_say)
+    return 0
+
+
+def _path(options: argparse.Namespace) -> int:
+    print(catalog.resolve(catalog.find(options.name, options.variant).name))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    name = catalog.find(options.name, options.variant).name
+    problems = catalog.verify(name)
+    for problem in problems:
+        print(problem)
+    print(f"{name}: run `bakeoff models pull {name}`" if problems else f"{name}: every file is as it was pulled")
+    return 1 if problems else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""From the name a flow or a person gives to a chat model, each loaded once a process."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from bakeoff import catalog
+from bakeoff.catalog.progress import Report, silent
+from bakeoff.errors import InputError
+from bakeoff.models.base import ChatModel
+from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
+from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.openai_chat import OpenAIChatModel
+
+_lock = threading.Lock()
+_local: dict[tuple[int, Path, str], OnnxChatModel] = {}
+_remote: list[OpenAIChatModel] = []
+
+
+def load_model(
+    model: str, connection: Any = None, execution_provider: str = "cpu", report: Report = silent
+) -> ChatModel:
+    """The chat model that `model` names; asking again gives the same object.
+
+    With a connection: a deployment or model of that endpoint. `openai:NAME` or `azure:NAME`: the same by environment
+    variables. Otherwise a model of the catalog (an embedded one is pulled if need be, `report` gets the steps) or the
+    path of an onnxruntime-genai folder. `execution_provider`, for local models: cpu, cuda or dml.
+    Raises as `endpoint_from_connection`, `OpenAIChatModel`, `catalog.ensure` and `OnnxChatModel` do.
+    """
+    with _lock:
+        if connection is not None:
+            return _on_endpoint(endpoint_from_connection(connection), model)
+        provider, _, name = model.partition(":")
+        if provider == "openai":
+            return _on_endpoint(endpoint_from_environment("openai"), name)
+        if provider == "azure":
+            return _on_endpoint(endpoint_from_environment("azure_openai"), name)
+        if not model.strip():
+            raise InputError("no model is named: give a name of `bakeoff models list`, a folder, or a connection")
+        return _on_this_machine(catalog.ensure(model, report).resolve(), execution_provider)
+
+
+def _on_endpoint(endpoint: Endpoint, model: str) -> OpenAIChatModel:
+    for loaded in _remote:
+        if loaded.endpoint == endpoint and loaded.identity.name == (model or endpoint.model):
+            return loaded
+    _remote.append(OpenAIChatModel(endpoint, model))
+    return _remote[-1]
+
+
+def _on_this_machine(folder: Path, execution_provider: str) -> OnnxChatModel:
+    """The process id is part of the key: a forked child has the parent's models, but not the threads they run on."""
+    key = (os.getpid(), folder, execution_provider)
+    if key not in _local:
+        _local[key] = OnnxChatModel(folder, folder.name, execution_provider)
+    return _local[key]

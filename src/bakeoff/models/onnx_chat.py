@@ -1,0 +1,151 @@
+"""Chat models on this machine: an onnxruntime-genai folder, loaded once, one call at a time."""
+
+import json
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bakeoff import catalog
+from bakeoff.errors import BakeoffError, InputError
+from bakeoff.models.base import (
+    Completion,
+    Delta,
+    FinishReason,
+    LogLikelihood,
+    Message,
+    ModelIdentity,
+    Parameters,
+    last_completion,
+)
+from bakeoff.models.onnx_likelihood import score
+from bakeoff.models.onnx_prompt import PromptBuilder
+from bakeoff.models.onnx_runtime import genai, open_model
+from bakeoff.models.onnx_text import Ids, TextEncoder, control_tokens
+from bakeoff.models.stop_strings import StopStrings
+
+
+class OnnxChatModel:
+    """A `ChatModel` (see bakeoff.models.base) on an onnxruntime-genai folder; load it with `load_model`.
+
+    Calls run one after another; a stream holds the model until it is exhausted or closed. onnxruntime-genai keeps
+    Python's lock while it reads a prompt, so other threads stand still then.
+    Raises as `open_model` and `control_tokens` do.
+    """
+
+    def __init__(self, folder: Path, name: str, execution_provider: str = "cpu"):
+        self.folder = folder
+        self._runtime = open_model(folder, execution_provider)
+        self._encoder = TextEncoder(self._runtime.tokenizer, control_tokens(folder))
+        self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name)
+        self._lock = threading.Lock()
+        self._user: int | None = None
+        self.identity = ModelIdentity(name, "onnx", catalog.revision(folder), execution_provider)
+
+    def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
+        """Yield the answer in pieces of whole characters, then a last Delta with the completion.
+
+        completion_tokens counts every generated token, the one that ends the answer too. Raises InputError for bad
+        messages or an unusable JSON schema, PromptTooLongError, NotSupportedError for images and for messages that
+        the chat template does not take, BakeoffError when the runtime fails.
+        """
+        return self._deltas(messages, parameters, time.perf_counter())
+
+    def complete(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Completion:
+        """The whole answer at once; raises as `stream` does."""
+        return last_completion(self.stream(messages, parameters))
+
+    def loglikelihood(self, prefix: str, continuations: Sequence[str]) -> list[LogLikelihood]:
+        """Log-likelihood of each continuation after the prefix; see `bakeoff.models.onnx_likelihood.score`."""
+        with self._exclusive():
+            try:
+                return score(self._runtime, self._encoder, self._prompts, prefix, continuations)
+            except RuntimeError as error:
+                raise self._failure(error) from error
+
+    def _deltas(self, messages: Sequence[Message], parameters: Parameters, started: float) -> Iterator[Delta]:
+        prompt = self._prompts.build(messages, parameters)
+        stops, shown, count = StopStrings(parameters.stop), [], 0
+        first_token: float | None = None
+        finish_reason: FinishReason = "length"
+        with self._exclusive(), closing(self._tokens(prompt.ids, parameters)) as tokens:
+            decode = self._runtime.tokenizer.create_stream().decode
+            for token in tokens:
+                count += 1
+                if first_token is None:
+                    first_token = time.perf_counter() - started
+                if token in self._runtime.end_tokens:
+                    finish_reason = "stop"
+                    break
+                text = stops.feed(decode(token))
+                if text:
+                    shown.append(text)
+                    yield Delta(text)
+                    self._user = threading.get_ident()
+                if stops.found:
+                    finish_reason = "stop"
+                    break
+        if rest := stops.rest():
+            shown.append(rest)
+            yield Delta(rest)
+        completion = Completion(
+            text="".join(shown),
+            finish_reason=finish_reason,
+            model=self.identity,
+            prompt_tokens=len(prompt.ids),
+            completion_tokens=count,
+            time_to_first_token=first_token,
+            total_time=time.perf_counter() - started,
+            dropped_turns=prompt.dropped_turns,
+        )
+        yield Delta("", completion)
+
+    def _tokens(self, prompt: Ids, parameters: Parameters) -> Generator[int, None, None]:
+        """Generated token ids, up to max_new_tokens or the end of the context."""
+        try:
+            generator = self._generator(len(prompt), parameters)
+            generator.append_tokens(prompt)
+            while not generator.is_done():
+                generator.generate_next_token()
+                yield int(generator.get_next_tokens()[0])
+        except RuntimeError as error:
+            if parameters.json_schema is not None and "grammar" in str(error):
+                raise InputError(f"json_schema cannot be used as a grammar: {error}") from error
+            raise self._failure(error) from error
+
+    def _generator(self, prompt_tokens: int, parameters: Parameters) -> Any:
+        """The key-value cache is allocated for max_length, so that is no longer than this call needs."""
+        og = genai()
+        options = og.GeneratorParams(self._runtime.model)
+        options.set_search_options(
+            max_length=min(prompt_tokens + parameters.max_new_tokens, self._runtime.context),
+            do_sample=parameters.temperature > 0,
+            num_beams=1,
+        )
+        if parameters.temperature > 0:
+            options.set_search_options(temperature=parameters.temperature, top_p=parameters.top_p, top_k=0)
+            if parameters.seed is not None:
+                options.set_search_options(random_seed=parameters.seed)
+        if parameters.json_schema is not None:
+            options.set_guidance("json_schema", json.dumps(parameters.json_schema))
+        return og.Generator(self._runtime.model, options)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Wait for the other calls; a thread that would wait for its own unfinished stream gets an error instead."""
+        if self._user == threading.get_ident():
+            raise BakeoffError(
+                f"{self.identity.name} is busy with a stream that this thread has not finished: close it first"
+            )
+        with self._lock:
+            self._user = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._user = None
+
+    def _failure(self, error: RuntimeError) -> BakeoffError:
+        where = f"{self.identity.name} ({self.folder}, {self.identity.execution_provider})"
+        return BakeoffError(f"{where}: onnxruntime-genai failed: {error}")

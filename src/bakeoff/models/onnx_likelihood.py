@@ -1,0 +1,107 @@
+"""How likely a model finds given texts, with the token boundaries of EleutherAI's lm-evaluation-harness (`HFLM`)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.errors import InputError
+from bakeoff.models.base import LogLikelihood
+from bakeoff.models.onnx_prompt import PromptBuilder
+from bakeoff.models.onnx_runtime import Runtime, genai
+from bakeoff.models.onnx_text import Ids, Part, TextEncoder
+
+Logits = NDArray[np.float32]
+
+TOKENS_AT_ONCE = 128
+"""Bounds the memory of the logits of all positions: 128 positions of 49,152 float32 are 25 MB."""
+
+
+def score(
+    runtime: Runtime, encoder: TextEncoder, prompts: PromptBuilder, prefix: str, continuations: Sequence[str]
+) -> list[LogLikelihood]:
+    """Log-likelihood of each continuation after the shared prefix: raw text, in which control tokens stay text.
+
+    The prefix is computed once. Raises PromptTooLongError, and InputError as `split_tokens` does.
+    """
+    pairs = []
+    for continuation in continuations:
+        prompts.check_length([Part(prefix + continuation)], 0, "shorten the prefix or the continuation")
+        pairs.append(split_tokens(encoder, runtime.start_token, prefix, continuation))
+    if not pairs:
+        return []
+    options = genai().GeneratorParams(runtime.model)
+    longest = max(len(shared) + len(own) for shared, own in pairs)
+    options.set_search_options(max_length=min(longest, runtime.context), do_sample=False, num_beams=1)
+    generator = genai().Generator(runtime.model, options)
+    shared = pairs[0][0]
+    generator.append_tokens(shared)
+    after_prefix = _last_logits(generator)
+    return [_score_one(generator, shared, own, after_prefix) for _, own in pairs]
+
+
+def split_tokens(encoder: TextEncoder, start_token: int, prefix: str, continuation: str) -> tuple[Ids, Ids]:
+    """Token ids of the prefix and of the continuation.
+
+    Both are encoded together and what goes beyond the prefix's own tokens is the continuation; white space at the end
+    of the prefix belongs to the continuation; an empty prefix is `start_token` (lm-evaluation-harness, `_encode_pair`
+    and `prefix_token_id`). Raises InputError for a continuation without tokens of its own.
+    """
+    whole = encoder.encode([Part(prefix + continuation)])
+    shared = encoder.encode([Part(prefix.rstrip())])
+    own = whole[len(shared) :]
+    if not len(own):
+        raise InputError(
+            f"the continuation {continuation!r} has no token of its own after the prefix: it is empty, or it goes on "
+            "within a word; move the boundary to the start of the word"
+        )
+    return (shared if len(shared) else np.array([start_token], dtype=np.int32)), own
+
+
+def _score_one(generator: Any, shared: Ids, own: Ids, after_prefix: Logits) -> LogLikelihood:
+    logprob, is_greedy, at = 0.0, True, 0
+    for logits in _logits_before(generator, shared, own, after_prefix):
+        targets = own[at : at + len(logits)]
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        total = np.log(np.exp(shifted).sum(axis=-1, dtype=np.float64))
+        logprob += float((shifted[np.arange(len(targets)), targets] - total).sum())
+        is_greedy = is_greedy and bool((logits.argmax(axis=-1) == targets).all())
+        at += len(logits)
+    return LogLikelihood(logprob, len(own), is_greedy)
+
+
+def _logits_before(generator: Any, shared: Ids, own: Ids, after_prefix: Logits) -> Iterator[Logits]:
+    """Logits [positions, vocabulary] in front of each token of `own`, in pieces.
+
+    The prefix's last token is computed again with the continuation: ONNX Runtime's kernels for one row and for several
+    rows of quantised weights differ, and all but a lone token shall go the way a whole text goes.
+    """
+    if len(own) == 1:
+        yield after_prefix
+        return
+    generator.rewind_to(len(shared) - 1)
+    given = np.concatenate([shared[-1:], own[:-1]])
+    for start in range(0, len(given), TOKENS_AT_ONCE):
+        yield _append(generator, given[start : start + TOKENS_AT_ONCE])
+
+
+def _append(generator: Any, ids: Ids) -> Logits:
+    """Logits [len(ids), vocabulary] after each of the ids; one by one where the graph gives only the last position."""
+    before = generator.token_count()
+    generator.append_tokens(ids)
+    logits: Logits = generator.get_output("logits")[0].astype(np.float32)
+    if len(logits) == len(ids):
+        return logits
+    generator.rewind_to(before)
+    rows = []
+    for i in range(len(ids)):
+        generator.append_tokens(ids[i : i + 1])
+        rows.append(_last_logits(generator))
+    return np.concatenate(rows)
+
+
+def _last_logits(generator: Any) -> Logits:
+    """Logits [1, vocabulary] after the last token, copied out of the runtime's buffer."""
+    logits: Logits = generator.get_logits()[0, -1:].astype(np.float32)
+    return logits

@@ -1,0 +1,131 @@
+"""From messages to the token ids of a prompt: the model's own chat template, a structure nobody can forge, a fit."""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from bakeoff.errors import InputError, NotSupportedError, PromptTooLongError
+from bakeoff.models.base import Message, Parameters
+from bakeoff.models.onnx_text import PIECE, Ids, Part, TextEncoder
+from bakeoff.models.openai_request import without_oldest_turn
+
+
+COUNTED_CONTEXTS = 16
+"""How many times the context a prompt is counted, to say how much too long it is."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids of a rendered prompt, and how many of the oldest history messages were left out."""
+
+    ids: Ids
+    dropped_turns: int = 0
+
+
+class PromptBuilder:
+    """Builds prompts for one model: its tokenizer, text encoder, context length in tokens and name."""
+
+    def __init__(self, tokenizer: Any, encoder: TextEncoder, context: int, name: str):
+        self._tokenizer = tokenizer
+        self._encoder = encoder
+        self._context = context
+        self._name = name
+
+    def build(self, messages: Sequence[Message], parameters: Parameters) -> Prompt:
+        """The prompt of a conversation.
+
+        With overflow `truncate` the oldest history is left out until max_new_tokens fit beside the prompt, never the
+        system prompt or the last question. Raises InputError for bad messages, NotSupportedError for images and roles
+        the template has no place for, PromptTooLongError where not even one new token fits.
+        """
+        check_messages(messages, self._name)
+        versions = [list(messages)]
+        if parameters.overflow == "truncate":
+            while len(shorter := without_oldest_turn(versions[-1])) < len(versions[-1]):
+                versions.append(shorter)
+        room = self._context - parameters.max_new_tokens
+        chosen = bisect_left(versions, True, hi=len(versions) - 1, key=lambda m: self._count(self.render(m)) <= room)
+        parts = self.render(versions[chosen])
+        advice = "shorten the question"
+        if parameters.overflow == "error" and any(message.role == "assistant" for message in messages):
+            advice += " or let overflow='truncate' leave out the oldest history"
+        self.check_length(parts, 1, f"max_new_tokens is {parameters.max_new_tokens}: {advice}")
+        return Prompt(self._encoder.encode(parts), len(messages) - len(versions[chosen]))
+
+    def render(self, messages: Sequence[Message]) -> list[Part]:
+        """The chat template's own text as trusted parts, the messages' texts between them.
+
+        The template sees a placeholder for each text, with the white space around it (some templates trim). Raises
+        NotSupportedError where the template refuses the messages or leaves one of them out.
+        """
+        key = uuid4().hex
+        shown = [_with_placeholder(message.text, f"{key}n{i}n") for i, message in enumerate(messages)]
+        turns = [{"role": m.role, "content": content} for m, content in zip(messages, shown, strict=True)]
+        try:
+            rendered = self._tokenizer.apply_chat_template(json.dumps(turns), add_generation_prompt=True)
+        except RuntimeError as error:
+            reason = str(error).split("\n")[0]
+            raise NotSupportedError(
+                f"the chat template of {self._name} does not take these messages: {reason}"
+            ) from error
+        pieces = re.split(rf"{key}n(\d+)n", rendered)
+        used = {int(i) for i in pieces[1::2]}
+        for i, message in enumerate(messages):
+            if message.text.strip() and i not in used:
+                raise NotSupportedError(
+                    f"the chat template of {self._name} leaves out the {message.role} message: "
+                    "put its text into the question"
+                )
+        parts = [Part(piece, trusted=True) for piece in pieces]
+        parts[1::2] = [Part(messages[int(i)].text.strip()) for i in pieces[1::2]]
+        return parts
+
+    def check_length(self, parts: Sequence[Part], new_tokens: int, detail: str) -> None:
+        """Raises PromptTooLongError with the numbers where the parts and `new_tokens` do not fit into the context."""
+        count = self._count(parts)
+        if count + new_tokens > self._context:
+            raise PromptTooLongError(
+                f"the prompt has {self._in_words(count)} tokens, the context of {self._name} {self._context:,}; {detail}"
+            )
+
+    def _count(self, parts: Sequence[Part]) -> int:
+        """The number of tokens; an estimate where it is more than twice the context, so that it never takes long."""
+        if sum(len(part.text) for part in parts) > PIECE:
+            estimate = self._encoder.estimate(parts, COUNTED_CONTEXTS * self._context)
+            if estimate > 2 * self._context:
+                return estimate
+        return len(self._encoder.encode(parts))
+
+    def _in_words(self, count: int) -> str:
+        most = COUNTED_CONTEXTS * self._context
+        if count > most:
+            return f"more than {most:,}"
+        return f"about {count:,}" if count > 2 * self._context else f"{count:,}"
+
+
+def check_messages(messages: Sequence[Message], name: str) -> None:
+    """Raises InputError for a conversation that cannot be answered, NotSupportedError for images."""
+    if not messages:
+        raise InputError("there is no message to answer")
+    for i, message in enumerate(messages):
+        if message.images:
+            raise NotSupportedError(f"{name} reads text only: message {i + 1} ({message.role}) has images")
+        if message.role == "system" and i > 0:
+            raise InputError(f"message {i + 1} is a system message: only the first one may be")
+    last = messages[-1]
+    if last.role != "user":
+        raise InputError(f"the last message is the {last.role}'s: it must be the user's question")
+    if not last.text.strip():
+        raise InputError("the question is empty")
+
+
+def _with_placeholder(text: str, placeholder: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        return text
+    lead = len(text) - len(text.lstrip())
+    return text[:lead] + placeholder + text[lead + len(stripped) :]

