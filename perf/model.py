@@ -187,7 +187,8 @@ def measure(gguf: Path, folders: dict[str, Path]) -> None:
     console = Console(width=110)
     console.print(table)
     console.print(
-        f"{PROMPT}-token prompt, {ANSWER} tokens decoded, {THREADS} threads, median of {ROUNDS}; perplexity on {len(ids)} tokens; "
+        f"{PROMPT}-token prompt, {ANSWER} tokens decoded, {THREADS} threads, median of {ROUNDS}; "
+        f"perplexity on {len(ids)} tokens; "
         f"onnxruntime {onnxruntime.__version__}, onnxruntime-genai {genai.__version__}"
     )
 

@@ -2,7 +2,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,10 @@ class PromptFlow:
 
         PYTHONPATH is taken away, so a flow finds only what is installed and what its `additional_includes` bring.
         """
-        environment = os.environ | {"PF_HOME_DIRECTORY": str(self.home), "PF_WORKER_COUNT": "2"} | (env or {})
-        environment.pop("PYTHONPATH", None)
-        command = shutil.which("pf", path=Path(sys.executable).parent)
-        assert command, f"no pf beside {sys.executable}: install promptflow"
         done = subprocess.run(
-            [command, *map(str, arguments)],
+            self._command(arguments),
             cwd=cwd,
-            env=environment,
+            env=self._environment(env),
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -56,16 +53,58 @@ class PromptFlow:
             pytest.fail(f"pf {' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
+    @contextmanager
+    def running(self, *arguments: str | Path, until: str) -> Iterator[str]:
+        """Start it, wait for a line with the text `until`, give what was printed so far, and stop it at the end."""
+        process = subprocess.Popen(
+            self._command(arguments),
+            cwd=ROOT,
+            env=self._environment(None),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            said = ""
+            for line in process.stdout or ():
+                said += line
+                if until in line:
+                    break
+            else:
+                pytest.fail(f"pf {' '.join(map(str, arguments))} ended with {process.wait()}:\n{said}")
+            yield said
+        finally:
+            for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+                child.terminate()
+            process.communicate(timeout=30)
+
+    def _command(self, arguments: Sequence[str | Path]) -> list[str]:
+        command = shutil.which("pf", path=Path(sys.executable).parent)
+        assert command, f"no pf beside {sys.executable}: install promptflow"
+        return [command, *map(str, arguments)]
+
+    def _environment(self, changes: dict[str, str] | None) -> dict[str, str]:
+        environment = os.environ | {"PF_HOME_DIRECTORY": str(self.home), "PF_WORKER_COUNT": "2"} | (changes or {})
+        environment.pop("PYTHONPATH", None)
+        return environment
+
     def run_folder(self, name: str) -> Path:
         return self.home / ".runs" / name
 
 
 @pytest.fixture(scope="session")
 def pf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptFlow]:
-    """Prompt Flow's command line, isolated, with telemetry off; the service it leaves behind is stopped at the end."""
+    """Prompt Flow's command line, isolated, with telemetry off; its service is stopped at the end.
+
+    The service is started here: a flow test would start it in a folder that is gone after the test, and then its chat
+    and trace pages fail.
+    """
     home = tmp_path_factory.mktemp("pf_home")
     (home / "pf.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
-    yield PromptFlow(home)
+    command = PromptFlow(home)
+    command("service", "start")
+    yield command
     _stop_processes_of(home)
 
 

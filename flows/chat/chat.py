@@ -1,22 +1,23 @@
-from typing import Any
+from typing import Union
 
 from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
-from bakeoff.hosts.chat import chat_turn
+from bakeoff.hosts.promptflow_chat import chat_turn
 
-Connection = AzureOpenAIConnection | OpenAIConnection | ServerlessConnection | CustomConnection
+# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
+Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
 
 
 @tool
 def chat(
     system: str,
     question: str,
-    chat_history: Any,
+    chat_history: list,
     model: str,
     max_new_tokens: int,
     temperature: float,
-    connection: Connection | None = None,
+    connection: Connection = None,
 ) -> dict:
     """Answer the question within its conversation: `answer`, its text, and `completion`, its whole record."""
     return chat_turn(

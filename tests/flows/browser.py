@@ -23,6 +23,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--window-size=1400,1000",
 )
+ENTER = "\ue007"
 IMPLICIT_WAIT_MS = 60_000
 
 
@@ -44,7 +45,7 @@ class Browser:
         return str(found[ELEMENT])
 
     def type(self, element: str, text: str) -> None:
-        """Type into an element, as a keyboard does; "\\ue007" is the Enter key."""
+        """Type into an element, as a keyboard does; ENTER is the Enter key."""
         self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
 
     def text(self) -> str:

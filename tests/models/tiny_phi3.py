@@ -212,7 +212,7 @@ def _write_graph(path: Path, vocabulary: int, only_last_logits: bool) -> None:
         tensor("input_ids", TensorProto.INT64, ["batch", "tokens"]),
         tensor("attention_mask", TensorProto.INT64, ["batch", "total"]),
     ]
-    outputs = [tensor("logits", TensorProto.FLOAT, ["batch", "tokens", vocabulary])]
+    outputs = [tensor("logits", TensorProto.FLOAT, ["batch", 1 if only_last_logits else "tokens", vocabulary])]
     for i in range(LAYERS):
         for part in ("key", "value"):
             inputs.append(tensor(f"past_key_values.{i}.{part}", TensorProto.FLOAT, ["batch", HEADS, "past", HEAD_DIM]))

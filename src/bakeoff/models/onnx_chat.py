@@ -6,10 +6,9 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from bakeoff import catalog
-from bakeoff.errors import BakeoffError, InputError
+from bakeoff.errors import BakeoffError, InputError, NotSupportedError
 from bakeoff.models.base import (
     Completion,
     Delta,
@@ -22,7 +21,7 @@ from bakeoff.models.base import (
 )
 from bakeoff.models.onnx_likelihood import score
 from bakeoff.models.onnx_prompt import PromptBuilder
-from bakeoff.models.onnx_runtime import genai, open_model
+from bakeoff.models.onnx_runtime import open_model
 from bakeoff.models.onnx_text import Ids, TextEncoder, control_tokens
 from bakeoff.models.stop_strings import StopStrings
 
@@ -105,32 +104,24 @@ class OnnxChatModel:
     def _tokens(self, prompt: Ids, parameters: Parameters) -> Generator[int, None, None]:
         """Generated token ids, up to max_new_tokens or the end of the context."""
         try:
-            generator = self._generator(len(prompt), parameters)
+            generator = self._runtime.generator(
+                len(prompt) + parameters.max_new_tokens,
+                None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema)),
+                **_sampling(parameters),
+            )
             generator.append_tokens(prompt)
             while not generator.is_done():
                 generator.generate_next_token()
                 yield int(generator.get_next_tokens()[0])
         except RuntimeError as error:
-            if parameters.json_schema is not None and "grammar" in str(error):
-                raise InputError(f"json_schema cannot be used as a grammar: {error}") from error
+            if str(error).startswith("Error creating grammar"):
+                raise InputError(f"json_schema cannot be used: {error}") from error
+            if str(error).startswith("Error committing tokens"):
+                raise NotSupportedError(
+                    f"{self.identity.name}: onnxruntime-genai lost its way in the json_schema: it cannot write every "
+                    "non-Latin character that const, enum or pattern ask for: leave those to a free string"
+                ) from error
             raise self._failure(error) from error
-
-    def _generator(self, prompt_tokens: int, parameters: Parameters) -> Any:
-        """The key-value cache is allocated for max_length, so that is no longer than this call needs."""
-        og = genai()
-        options = og.GeneratorParams(self._runtime.model)
-        options.set_search_options(
-            max_length=min(prompt_tokens + parameters.max_new_tokens, self._runtime.context),
-            do_sample=parameters.temperature > 0,
-            num_beams=1,
-        )
-        if parameters.temperature > 0:
-            options.set_search_options(temperature=parameters.temperature, top_p=parameters.top_p, top_k=0)
-            if parameters.seed is not None:
-                options.set_search_options(random_seed=parameters.seed)
-        if parameters.json_schema is not None:
-            options.set_guidance("json_schema", json.dumps(parameters.json_schema))
-        return og.Generator(self._runtime.model, options)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -148,4 +139,13 @@ class OnnxChatModel:
 
     def _failure(self, error: RuntimeError) -> BakeoffError:
         where = f"{self.identity.name} ({self.folder}, {self.identity.execution_provider})"
-        return BakeoffError(f"{where}: onnxruntime-genai failed: {error}")
+        reason = str(error).partition("\n")[0]
+        return BakeoffError(f"{where}: onnxruntime-genai failed: {reason}")
+
+
+def _sampling(parameters: Parameters) -> dict[str, float]:
+    """Search options of onnxruntime-genai, whose own default would be the 50 likeliest tokens (top_k)."""
+    if parameters.temperature == 0:
+        return {}
+    seed = {} if parameters.seed is None else {"random_seed": parameters.seed}
+    return {"do_sample": True, "temperature": parameters.temperature, "top_p": parameters.top_p, "top_k": 0, **seed}

@@ -1,6 +1,7 @@
 """How likely a model finds given texts, with the token boundaries of EleutherAI's lm-evaluation-harness (`HFLM`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from bakeoff.errors import InputError
 from bakeoff.models.base import LogLikelihood
 from bakeoff.models.onnx_prompt import PromptBuilder
-from bakeoff.models.onnx_runtime import Runtime, genai
+from bakeoff.models.onnx_runtime import Runtime
 from bakeoff.models.onnx_text import Ids, Part, TextEncoder
 
 Logits = NDArray[np.float32]
@@ -31,14 +32,12 @@ def score(
         pairs.append(split_tokens(encoder, runtime.start_token, prefix, continuation))
     if not pairs:
         return []
-    options = genai().GeneratorParams(runtime.model)
-    longest = max(len(shared) + len(own) for shared, own in pairs)
-    options.set_search_options(max_length=min(longest, runtime.context), do_sample=False, num_beams=1)
-    generator = genai().Generator(runtime.model, options)
     shared = pairs[0][0]
+    generator = runtime.generator(len(shared) + max(len(own) for _, own in pairs))
     generator.append_tokens(shared)
     after_prefix = _last_logits(generator)
-    return [_score_one(generator, shared, own, after_prefix) for _, own in pairs]
+    feed = _feed_together if runtime.gives_all_logits else _feed_one_by_one
+    return [_score_one(own, chain([after_prefix], feed(generator, shared, own))) for _, own in pairs]
 
 
 def split_tokens(encoder: TextEncoder, start_token: int, prefix: str, continuation: str) -> tuple[Ids, Ids]:
@@ -59,9 +58,10 @@ def split_tokens(encoder: TextEncoder, start_token: int, prefix: str, continuati
     return (shared if len(shared) else np.array([start_token], dtype=np.int32)), own
 
 
-def _score_one(generator: Any, shared: Ids, own: Ids, after_prefix: Logits) -> LogLikelihood:
+def _score_one(own: Ids, pieces: Iterable[Logits]) -> LogLikelihood:
+    """`pieces`: logits [positions, vocabulary] in front of each token of `own`, in order."""
     logprob, is_greedy, at = 0.0, True, 0
-    for logits in _logits_before(generator, shared, own, after_prefix):
+    for logits in pieces:
         targets = own[at : at + len(logits)]
         shifted = logits - logits.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1, dtype=np.float64))
@@ -71,34 +71,28 @@ def _score_one(generator: Any, shared: Ids, own: Ids, after_prefix: Logits) -> L
     return LogLikelihood(logprob, len(own), is_greedy)
 
 
-def _logits_before(generator: Any, shared: Ids, own: Ids, after_prefix: Logits) -> Iterator[Logits]:
-    """Logits [positions, vocabulary] in front of each token of `own`, in pieces.
+def _feed_together(generator: Any, shared: Ids, own: Ids) -> Iterator[Logits]:
+    """The logits after each token of `own` but the last.
 
-    The prefix's last token is computed again with the continuation: ONNX Runtime's kernels for one row and for several
-    rows of quantised weights differ, and all but a lone token shall go the way a whole text goes.
+    The prefix's last token goes in again before them: ONNX Runtime's kernels for one row and for several rows of
+    quantised weights differ, and this way all rows come from the same one as in a run over the whole text.
     """
     if len(own) == 1:
-        yield after_prefix
         return
     generator.rewind_to(len(shared) - 1)
     given = np.concatenate([shared[-1:], own[:-1]])
     for start in range(0, len(given), TOKENS_AT_ONCE):
-        yield _append(generator, given[start : start + TOKENS_AT_ONCE])
+        generator.append_tokens(given[start : start + TOKENS_AT_ONCE])
+        logits: Logits = generator.get_output("logits")[0].astype(np.float32)
+        yield logits if start else logits[1:]
 
 
-def _append(generator: Any, ids: Ids) -> Logits:
-    """Logits [len(ids), vocabulary] after each of the ids; one by one where the graph gives only the last position."""
-    before = generator.token_count()
-    generator.append_tokens(ids)
-    logits: Logits = generator.get_output("logits")[0].astype(np.float32)
-    if len(logits) == len(ids):
-        return logits
-    generator.rewind_to(before)
-    rows = []
-    for i in range(len(ids)):
-        generator.append_tokens(ids[i : i + 1])
-        rows.append(_last_logits(generator))
-    return np.concatenate(rows)
+def _feed_one_by_one(generator: Any, shared: Ids, own: Ids) -> Iterator[Logits]:
+    """As `_feed_together`, for a graph that gives the logits of the last position only."""
+    generator.rewind_to(len(shared))
+    for i in range(len(own) - 1):
+        generator.append_tokens(own[i : i + 1])
+        yield _last_logits(generator)
 
 
 def _last_logits(generator: Any) -> Logits:

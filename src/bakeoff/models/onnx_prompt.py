@@ -10,9 +10,8 @@ from uuid import uuid4
 
 from bakeoff.errors import InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import Message, Parameters
+from bakeoff.models.history import without_oldest_turn
 from bakeoff.models.onnx_text import PIECE, Ids, Part, TextEncoder
-from bakeoff.models.openai_request import without_oldest_turn
-
 
 COUNTED_CONTEXTS = 16
 """How many times the context a prompt is counted, to say how much too long it is."""
@@ -89,7 +88,7 @@ class PromptBuilder:
         count = self._count(parts)
         if count + new_tokens > self._context:
             raise PromptTooLongError(
-                f"the prompt has {self._in_words(count)} tokens, the context of {self._name} {self._context:,}; {detail}"
+                f"{self._name}: the prompt has {self._in_words(count)} tokens, the context {self._context:,}; {detail}"
             )
 
     def _count(self, parts: Sequence[Part]) -> int:

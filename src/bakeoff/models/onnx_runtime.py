@@ -3,9 +3,13 @@
 import json
 import os
 from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from bakeoff.catalog import genai_folder
 from bakeoff.errors import InputError, ModelCorruptError, NotSupportedError
@@ -28,13 +32,33 @@ class Runtime:
     end_tokens: frozenset[int]
     start_token: int
 
+    @cached_property
+    def gives_all_logits(self) -> bool:
+        """Whether the graph gives the logits of all positions, not only of the last one; tried with two tokens."""
+        generator = self.generator(2)
+        generator.append_tokens(np.array([self.start_token] * 2, dtype=np.int32))
+        return bool(generator.get_output("logits").shape[1] == 2)
 
+    def generator(self, max_length: int, json_schema: str | None = None, **options: float) -> Any:
+        """A generator for one prompt, greedy unless `options` (of genai's search) say otherwise.
+
+        max_length is prompt plus answer in tokens, and what the key-value cache is allocated for.
+        """
+        og = genai()
+        parameters = og.GeneratorParams(self.model)
+        length = min(max_length, self.context)
+        parameters.set_search_options(**{"do_sample": False, "num_beams": 1, "max_length": length} | options)
+        if json_schema is not None:
+            parameters.set_guidance("json_schema", json_schema)
+        return og.Generator(self.model, parameters)
+
+
+@cache
 def genai() -> ModuleType:
     """The onnxruntime_genai module, with its telemetry off."""
-    import onnxruntime_genai
-
-    onnxruntime_genai.disable_telemetry_events()
-    return onnxruntime_genai
+    module = import_module("onnxruntime_genai")
+    module.disable_telemetry_events()
+    return module
 
 
 def open_model(folder: Path, execution_provider: str = "cpu") -> Runtime:
@@ -60,7 +84,7 @@ def open_model(folder: Path, execution_provider: str = "cpu") -> Runtime:
         end_tokens = [int(i) for i in tokenizer.eos_token_ids]
         start_token = settings.get("bos_token_id", end_tokens[0])
         return Runtime(model, tokenizer, settings["context_length"], frozenset(end_tokens), start_token)
-    except (RuntimeError, IndexError) as error:
+    except (RuntimeError, LookupError) as error:
         raise ModelCorruptError(
             f"the model in {folder} cannot be loaded on {execution_provider}: {error}. Its files are damaged or of "
             f"another kind: `bakeoff models verify {folder}` names them; pull the model again, or take another folder"

@@ -17,6 +17,7 @@ from bakeoff.models.base import (
     last_completion,
 )
 from bakeoff.models.endpoint import Endpoint
+from bakeoff.models.history import without_oldest_turn
 from bakeoff.models.openai_answer import Answer
 from bakeoff.models.openai_client import connect
 from bakeoff.models.openai_errors import (
@@ -26,7 +27,7 @@ from bakeoff.models.openai_errors import (
     is_prompt_too_long,
     rejected_parameter,
 )
-from bakeoff.models.openai_request import CHANGES_ANSWERS, OPTIONAL, TOKEN_LIMITS, request_body, without_oldest_turn
+from bakeoff.models.openai_request import CHANGES_ANSWERS, OPTIONAL, TOKEN_LIMITS, request_body
 
 logger = logging.getLogger(__name__)
 

@@ -43,20 +43,6 @@ def request_body(
     return {name: value for name, value in body.items() if name not in left_out}
 
 
-def without_oldest_turn(messages: Sequence[Message]) -> list[Message]:
-    """The messages without their oldest history turn; unchanged when nothing is left but system messages and the last.
-
-    The assistant's reply goes with the user's turn, so that a conversation never starts with a reply.
-    """
-    kept = list(messages)
-    oldest = next((i for i, message in enumerate(kept[:-1]) if message.role != "system"), None)
-    if oldest is not None:
-        del kept[oldest]
-        while oldest < len(kept) - 1 and kept[oldest].role == "assistant":
-            del kept[oldest]
-    return kept
-
-
 def _message(message: Message) -> dict[str, Any]:
     try:
         message.text.encode()

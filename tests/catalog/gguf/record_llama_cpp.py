@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 IDS, NEXT = HERE / "llama_cpp_token_ids.jsonl", HERE / "llama_cpp_next_tokens.json"
 
+# ruff: noqa: E501
 WORDS = {
     "english": "the river's old mill can't turn we'll they've I'm SHOUTING CamelCase don’t re-used naïve façade Mr. e.g. U.S.A.",
     "european": "Größe Straße déjà œuvre mañana ¿qué? żółw čeština İstanbul smörgåsbord Ελλάδα καλημέρα Москва привет",

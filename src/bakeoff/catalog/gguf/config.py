@@ -8,6 +8,8 @@ from bakeoff.catalog.gguf.reader import GgufFile
 
 ERRORS = 3  # ONNX Runtime warns at every load that the default of logits_from can be overridden
 
+PROMPT_CHUNK = 256  # tokens of a prompt computed at once: long prompts take less memory and no more time
+
 
 def write_config(gguf: GgufFile, folder: Path) -> None:
     p = gguf.hyperparameters
@@ -41,6 +43,11 @@ def write_config(gguf: GgufFile, folder: Path) -> None:
                 },
             },
         },
-        "search": {"do_sample": False, "max_length": p.context, "past_present_share_buffer": True},
+        "search": {
+            "do_sample": False,
+            "max_length": p.context,
+            "past_present_share_buffer": True,
+            "chunk_size": PROMPT_CHUNK,
+        },
     }
     (folder / "genai_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")

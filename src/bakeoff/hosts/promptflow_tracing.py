@@ -34,7 +34,7 @@ def complete(model: ChatModel, messages: Sequence[Message], parameters: Paramete
     their YAML. Its public `trace` decorator marks a plain function, whose tokens it does not count.
     """
     recorded = {name: value for name, value in asdict(parameters).items() if value is not None}
-    traced = _chat_completion(
+    traced: _Traced = _chat_completion(
         lambda: model.complete(messages, parameters),
         model=model.identity.name,
         messages=[_as_openai(message) for message in messages],

@@ -1,6 +1,6 @@
 """The content of a chat node in Prompt Flow: a question within its conversation, an answer and its record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptflow._utils.logger_utils import logger
@@ -8,11 +8,11 @@ from promptflow.exceptions import UserErrorException
 from promptflow.tracing._operation_context import OperationContext
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
-from bakeoff.hosts.tracing import complete
+from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import Completion, Message, Parameters
 from bakeoff.models.load import load_model
 
-MISSING = "nan"
+MISSING = ("nan", "None")
 UNUSABLE = (401, 403, 404)
 
 
@@ -20,7 +20,7 @@ def chat_turn(
     *,
     system: str,
     question: str,
-    chat_history: Any,
+    chat_history: Sequence[Any],
     model: str,
     max_new_tokens: int,
     temperature: float,
@@ -50,31 +50,22 @@ def chat_turn(
     return {"answer": completion.text, "completion": completion.to_dict()}
 
 
-def to_messages(system: str, question: str, chat_history: Any) -> list[Message]:
+def to_messages(system: str, question: str, chat_history: Sequence[Any]) -> list[Message]:
     """The conversation as a model gets it; an empty system prompt is left out.
 
-    chat_history: a list of turns as Prompt Flow keeps them, oldest first, each
-    `{"inputs": {"question": ...}, "outputs": {"answer": ...}}`. Prompt Flow hands over what a data file's row lacks as
-    NaN, as a string "nan": without a history the conversation starts here, without a question there is nothing to ask.
-    Raises InputError saying which turn and which field is wrong.
+    chat_history: turns as Prompt Flow keeps them, oldest first, each
+    `{"inputs": {"question": ...}, "outputs": {"answer": ...}}`. A row of a data file without a question arrives as a
+    string of MISSING. Raises InputError saying which turn and which field is wrong.
     """
     if not question.strip():
         raise InputError("the question is empty")
-    if question == MISSING:
+    if question in MISSING:
         raise InputError("the row has no question")
     messages = [Message("system", system.strip())] if system.strip() else []
-    for number, turn in enumerate(_turns(chat_history), start=1):
+    for number, turn in enumerate(chat_history, start=1):
         messages.append(Message("user", _field(turn, number, "inputs", "question")))
         messages.append(Message("assistant", _field(turn, number, "outputs", "answer")))
     return [*messages, Message("user", question)]
-
-
-def _turns(chat_history: Any) -> list[Any]:
-    if chat_history is None or str(chat_history) in ("", MISSING):
-        return []
-    if not isinstance(chat_history, list):
-        raise InputError(f"chat_history is a {type(chat_history).__name__}, not a list of turns")
-    return chat_history
 
 
 def _field(turn: Any, number: int, side: str, name: str) -> str:
@@ -92,7 +83,7 @@ def _field(turn: Any, number: int, side: str, name: str) -> str:
 
 
 def _report(error: str) -> None:
-    """Log why a row of a batch (`pf run create`, here or in Azure) has no answer; elsewhere raise UserErrorException."""
+    """Log why a row of a batch has no answer; elsewhere, where somebody waits for it, raise UserErrorException."""
     context = OperationContext.get_instance()
     if context.get("run_mode") != "Batch":
         raise UserErrorException(error)

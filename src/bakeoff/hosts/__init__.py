@@ -1,0 +1,1 @@
+"""What knows the tools that run the flows; the only package that imports promptflow."""

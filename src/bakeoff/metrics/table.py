@@ -1,0 +1,65 @@
+"""The metrics of an evaluation run as tables a person can read."""
+
+import sys
+from collections.abc import Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+
+OUTCOME, CATEGORY, INTERVAL = "rows_", "category_", "_ci_low"
+
+
+def print_metrics(metrics: Mapping[str, float], console: Console | None = None) -> None:
+    """Print what became of the rows, every metric that has an interval, and the means of each category."""
+    console = console or Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    console.print(outcome_line(metrics))
+    console.print(metric_table(metrics))
+    by_category = category_table(metrics)
+    if by_category.row_count:
+        console.print(by_category)
+
+
+def outcome_line(metrics: Mapping[str, float]) -> str:
+    """`196 rows expected: 190 answered, 4 truncated, 2 missing`; outcomes nobody had are left out."""
+    hidden = ("rows_expected", "rows_expected_known")
+    counts = {name: int(n) for name, n in metrics.items() if name.startswith(OUTCOME) and name not in hidden and n}
+    parts = [f"{count} {name.removeprefix(OUTCOME).replace('_', ' ')}" for name, count in counts.items()]
+    return f"{int(metrics.get('rows_expected', 0))} rows expected: {', '.join(parts) or 'none arrived'}"
+
+
+def metric_table(metrics: Mapping[str, float]) -> Table:
+    """Mean, 95 % interval, share of the expected rows that were scored, and the mean with failures as zero."""
+    headers = ("mean", "95 %", "coverage", "worst case")
+    table = Table("metric", *(Column(header, justify="right") for header in headers), box=SIMPLE_HEAD)
+    for name in (key.removesuffix(INTERVAL) for key in metrics if key.endswith(INTERVAL)):
+        interval = f"{number(metrics[f'{name}_ci_low'])} to {number(metrics[f'{name}_ci_high'])}"
+        worst = metrics.get(f"{name}_worst_case")
+        shown = (number(metrics[name]), interval, f"{metrics[f'{name}_coverage']:.0%}", number(worst))
+        table.add_row(name.replace("_", " "), *shown)
+    for name in (key for key in metrics if key.endswith(("_p50", "_p95", "_total", "_corpus"))):
+        table.add_row(name.replace("_", " "), number(metrics[name]))
+    return table
+
+
+def category_table(metrics: Mapping[str, float]) -> Table:
+    """Rows and means of each category, one column a metric."""
+    names = [
+        key[len(CATEGORY) : -len("_rows")] for key in metrics if key.startswith(CATEGORY) and key.endswith("_rows")
+    ]
+    prefix = f"{CATEGORY}{names[0]}_" if names else CATEGORY
+    keys = (key.removeprefix(prefix) for key in metrics if key.startswith(prefix))
+    columns = [key for key in keys if not key.startswith("rows") and not key.endswith("_rows_scored")]
+    headers = [Column(column.replace("_", " "), justify="right") for column in ("rows", *columns)]
+    table = Table("category", *headers, box=SIMPLE_HEAD)
+    for name in names:
+        means = [number(metrics.get(f"{CATEGORY}{name}_{column}")) for column in columns]
+        table.add_row(name.replace("_", " "), str(int(metrics[f"{CATEGORY}{name}_rows"])), *means)
+    return table
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, whole numbers from 1,000 on, a dash for what is not there."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""One interface to every model, and its providers."""
