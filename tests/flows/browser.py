@@ -1,6 +1,5 @@
 """A headless Chromium for tests, spoken to by the W3C WebDriver protocol (https://www.w3.org/TR/webdriver2/)."""
 
-import base64
 import json
 import re
 import subprocess
@@ -47,13 +46,6 @@ class Browser:
     def type(self, element: str, text: str) -> None:
         """Type into an element, as a keyboard does; ENTER is the Enter key."""
         self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
-
-    def text(self) -> str:
-        """What a person can read on the page."""
-        return str(self._ask("GET", f"{self._session}/element/{self.find('//body')}/text"))
-
-    def screenshot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self._ask("GET", f"{self._session}/screenshot")))
 
     def close(self) -> None:
         self._ask("DELETE", self._session)

@@ -107,7 +107,9 @@ def test_what_is_wrong_is_the_last_thing_flow_test_says(pf, inputs, said):
 
 @pytest.fixture(scope="module")
 def batch(pf, tmp_path_factory) -> Run:
-    return run_batch(pf, "chat_kinds_of_rows", write_rows(tmp_path_factory.mktemp("data") / "rows.jsonl", [*ROWS.values()]))
+    return run_batch(
+        pf, "chat_kinds_of_rows", write_rows(tmp_path_factory.mktemp("data") / "rows.jsonl", [*ROWS.values()])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +137,10 @@ def test_a_batch_keeps_every_row(batch, completions):
     ],
 )
 def test_a_row_without_an_answer_says_why_in_its_record_and_in_the_log(batch, completions, kind, said):
-    assert completions[kind]["error"].startswith(said)
+    error = completions[kind]["error"]
+    assert said in error
     assert completions[kind]["text"] == ""
-    assert f"Line number({list(ROWS).index(kind)}) has no answer: {said}" in batch.log
+    assert f"Line number({list(ROWS).index(kind)}) has no answer: {error}" in batch.log
 
 
 def test_the_history_is_used(completions):
@@ -169,10 +172,10 @@ def test_each_line_of_the_trace_has_an_llm_call_with_its_messages(pf, batch):
     assert call["output"]["usage"]["total_tokens"] == flow["system_metrics"]["total_tokens"]
 
 
-def test_a_model_that_cannot_be_loaded_fails_the_run(pf, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_the_error_of_the_run(pf, tmp_path):
     data = write_rows(tmp_path / "rows.jsonl", [ROWS["plain"]] * 2)
     run = run_batch(pf, "chat_no_model", data, "--set", "column_mapping.model=no-such-model")
-    assert run.shown["status"] == "Failed"
+    assert run.rows == []
     assert re.match(r"Failed to run 2/2 lines.*no-such-model", run.shown["error"]["message"])
 
 
@@ -225,11 +228,13 @@ def test_the_azure_run_file_counts_each_call_once_and_keeps_rows_that_fail(pf, t
     ("name", "question", "deployment", "said"),
     [("wrong_key", "HTTP 401", "d", "HTTP 401.*api_key"), ("no_deployment", "Hi", "", "names no model")],
 )
-def test_an_endpoint_that_no_row_can_use_fails_the_run(pf, tmp_path, remote, name, question, deployment, said):
+def test_an_endpoint_that_no_row_can_use_is_the_error_of_the_run(
+    pf, tmp_path, remote, name, question, deployment, said
+):
     data = write_rows(tmp_path / "rows.jsonl", [{"question": question, "chat_history": []}])
     mapping = ("--set", f"column_mapping.model={deployment}")
     run = run_batch(pf, f"chat_{name}", data, *mapping, run_file="run.azure.yaml", env=remote[1])
-    assert run.shown["status"] == "Failed"
+    assert run.rows == []
     assert re.search(said, run.shown["error"]["message"])
 
 

@@ -2,6 +2,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from promptflow._utils.logger_utils import logger
 from promptflow.exceptions import UserErrorException
 from promptflow.tracing._operation_context import OperationContext
 
@@ -49,12 +50,12 @@ def batch(context: OperationContext, monkeypatch: pytest.MonkeyPatch) -> list[st
     context["run_mode"] = "Batch"
     context._add_otel_attributes("line_number", 3)
     logged: list[str] = []
-    monkeypatch.setattr(promptflow_chat.logger, "error", lambda text, *values: logged.append(text % values))
+    monkeypatch.setattr(logger, "error", lambda text, *values: logged.append(text % values))
     return logged
 
 
 def ask(question: str = "Capital of France?", history: Sequence[Any] = (), **changes: Any) -> dict[str, Any]:
-    values = {"system": "Be brief.\n", "model": "m", "max_new_tokens": 9, "temperature": 0.0} | changes
+    values: dict[str, Any] = {"system": "Be brief.\n", "model": "m", "max_new_tokens": 9, "temperature": 0.0} | changes
     return chat_turn(question=question, chat_history=history, **values)
 
 

@@ -61,7 +61,9 @@ def test_every_bad_line_is_named_up_to_a_limit(tmp_path: Path) -> None:
 
 def test_as_a_command(tmp_path: Path) -> None:
     run = (ROOT / "flows/chat/run.yaml").read_text(encoding="utf-8")
-    run = run.replace("flow: .", f"flow: {ROOT / 'flows/chat'}").replace("../../data/chat/questions.jsonl", "rows.jsonl")
+    run = run.replace("flow: .", f"flow: {ROOT / 'flows/chat'}").replace(
+        "../../data/chat/questions.jsonl", "rows.jsonl"
+    )
     (tmp_path / "run.yaml").write_text(run, encoding="utf-8")
     (tmp_path / "rows.jsonl").write_text("{", encoding="utf-8")
     command = [sys.executable, "-m", "bakeoff.hosts.promptflow_data", str(tmp_path / "run.yaml")]

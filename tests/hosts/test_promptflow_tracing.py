@@ -48,10 +48,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 
 
 def test_a_call_is_an_llm_span_with_messages_answer_and_tokens(spans: InMemorySpanExporter) -> None:
-    @traced
-    def node() -> Completion:
-        return complete(FakeModel(), MESSAGES, Parameters(max_new_tokens=7))  # type: ignore[arg-type]
-
+    node = traced(lambda: complete(FakeModel(), MESSAGES, Parameters(max_new_tokens=7)))  # type: ignore[arg-type]
     assert node() is ANSWER
     call, parent = spans.get_finished_spans()
     recorded = attributes(call)

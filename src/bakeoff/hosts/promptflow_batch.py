@@ -112,7 +112,7 @@ def _finished(name: str, rows: int, said: str) -> Batch:
     if status != "Completed":
         raise BakeoffError(f"the run {name} is {status}: {_last_lines(logged)}\nIts log: {folder / 'logs.txt'}")
     with (folder / "outputs.jsonl").open(encoding="utf-8") as outputs:
-        completed = sum(1 for _ in outputs)
+        completed = sum(1 for line in outputs if line.strip())
     if not completed:
         raise BakeoffError(f"all {rows} rows of the run {name} failed, the first with: {_first_error(folder)}")
     return Batch(name, folder, completed, rows - completed)

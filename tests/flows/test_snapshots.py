@@ -1,0 +1,75 @@
+"""What a cloud run uploads of a flow runs where nothing is installed but its requirements.txt (about a minute each)."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from promptflow._sdk._utilities.general_utils import PromptflowIgnoreFile
+from promptflow._sdk.operations import FlowOperations
+
+ROOT = Path(__file__).parents[2]
+
+
+def uploaded(flow: Path, target: Path) -> Path:
+    """A copy of the flow as Prompt Flow uploads it: with its additional includes, without what it ignores."""
+    ignored = PromptflowIgnoreFile(flow)
+    with FlowOperations._resolve_additional_includes(flow / "flow.dag.yaml") as resolved:
+        folder = resolved.parent
+
+        def excluded(where: str, names: list[str]) -> list[str]:
+            return [name for name in names if ignored.is_file_excluded(flow / Path(where).relative_to(folder) / name)]
+
+        return Path(shutil.copytree(folder, target, ignore=excluded))
+
+
+def clean_environment(folder: Path, requirements: Path) -> Path:
+    """The folder of the commands of a new virtual environment with these requirements."""
+    venv.create(folder, with_pip=True)
+    commands = folder / Path(sys.executable).parent.name
+    install = ["-m", "pip", "install", "--quiet", "-r", str(requirements), "-c", str(ROOT / "constraints.txt")]
+    done = subprocess.run([commands / "python", *install], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return commands
+
+
+@pytest.mark.usefixtures("smollm2")
+@pytest.mark.parametrize(
+    ("flow", "inputs", "expected"),
+    [
+        ("flows/chat", ["question=What is the capital of France?"], {"answer": r"\bParis\b"}),
+        (
+            "evaluations/chat",
+            ["answer=Paris", "ground_truth=paris", 'completion={"finish_reason": "stop"}'],
+            {"outcome": "answered", "exact_match": "1"},
+        ),
+    ],
+)
+def test_a_snapshot_runs_with_nothing_but_its_requirements(
+    tmp_path: Path, flow: str, inputs: list[str], expected: dict[str, str]
+) -> None:
+    snapshot = uploaded(ROOT / flow, tmp_path / "snapshot")
+    commands = clean_environment(tmp_path / "venv", snapshot / "requirements.txt")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "pf.yaml").write_text("telemetry: {enabled: false}\ntrace: {destination: none}\n", encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment |= {"PF_HOME_DIRECTORY": str(home), "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [commands / "pf", "flow", "test", "--flow", snapshot, "--inputs", *inputs],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs: dict[str, Any] = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])
+    for name, pattern in expected.items():
+        assert re.search(pattern, str(outputs[name]))
