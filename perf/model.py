@@ -4,7 +4,7 @@
 
 Prefill of a 128-token prompt and greedy decoding of 128 tokens on all cores, rounds of all contenders in turn, the
 median of each; perplexity on tests/catalog/gguf/passage.txt; size on disk. `--builder` names an export made by
-perf/builder_int4.py. Needs the extra `perf`.
+perf/builder_int4.py. Needs the extra `dev`.
 """
 
 import argparse

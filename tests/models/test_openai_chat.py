@@ -2,17 +2,18 @@
 
 import json
 import logging
-import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import xllamacpp
 
 from bakeoff.errors import EndpointError, InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import Completion, Image, Message, Parameters
@@ -592,14 +593,12 @@ def test_prompt_flow_does_not_touch_the_call(server: ScriptedServer) -> None:
         recover_openai_api()
 
 
-@pytest.mark.skipif("BAKEOFF_TEST_GGUF" not in os.environ, reason="BAKEOFF_TEST_GGUF names no GGUF file")
-def test_llama_cpp_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    llama = pytest.importorskip("xllamacpp")
+def test_llama_cpp_server(monkeypatch: pytest.MonkeyPatch, smollm2_gguf: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    params = llama.CommonParams()
-    params.model.path = os.environ["BAKEOFF_TEST_GGUF"]
+    params = xllamacpp.CommonParams()
+    params.model.path = str(smollm2_gguf)
     params.n_ctx, params.n_parallel, params.cpuparams.n_threads, params.warmup = 256, 1, 1, False
-    running = llama.Server(params)
+    running = xllamacpp.Server(params)
     model = OpenAIChatModel(Endpoint("openai", f"{running.listening_address}/v1"), "local")
     done = model.complete([Message("user", "Count: one, two, three,")], Parameters(max_new_tokens=4))
     assert (done.finish_reason, done.completion_tokens) == ("length", 4)
