@@ -47,6 +47,10 @@ class Browser:
         """Type into an element, as a keyboard does; ENTER is the Enter key."""
         self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
 
+    def text(self, element: str) -> str:
+        """What an element shows."""
+        return str(self._ask("GET", f"{self._session}/element/{element}/text"))
+
     def close(self) -> None:
         self._ask("DELETE", self._session)
 

@@ -16,6 +16,7 @@ import yaml
 from bakeoff.catalog.progress import Report
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.hosts.promptflow_data import check_run
+from bakeoff.hosts.promptflow_settings import home, telemetry_off
 
 POLL_SECONDS = 0.5
 
@@ -44,6 +45,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
     Raises InputError for a run file or data that cannot be used, and BakeoffError, with what Prompt Flow said and
     where its log lies, for a run that did not complete.
     """
+    telemetry_off()
     specification = _specification(run_file, inputs)
     rows = check_run(run_file)
     with tempfile.TemporaryDirectory() as scratch:
@@ -60,7 +62,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
                 env=os.environ | {"PYTHONUTF8": "1"},
             )
             try:
-                _watch(process, _home() / ".runs" / name / "flow_artifacts", rows, report)
+                _watch(process, home() / ".runs" / name / "flow_artifacts", rows, report)
             finally:
                 if process.poll() is None:
                     process.terminate()
@@ -97,15 +99,11 @@ def _watch(process: subprocess.Popen[bytes], artifacts: Path, rows: int, report:
         time.sleep(POLL_SECONDS)
 
 
-def _home() -> Path:
-    return Path(os.environ.get("PF_HOME_DIRECTORY") or Path.home() / ".promptflow").expanduser()
-
-
 def _finished(name: str, rows: int, said: str) -> Batch:
     """Read the record of the run that `pf run create` prints last."""
     logged, _, record = f"\n{said}".rpartition("\n{\n")
     try:
-        run = json.loads("{" + record)
+        run, _ = json.JSONDecoder().raw_decode("{" + record)
         status, folder = run["status"], Path(run["properties"]["output_path"])
     except (json.JSONDecodeError, KeyError):
         raise BakeoffError(f"Prompt Flow did not start the run {name}: {_last_lines(said)}") from None

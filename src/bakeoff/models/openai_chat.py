@@ -47,7 +47,8 @@ class OpenAIChatModel:
         if not name:
             raise InputError(
                 f"{endpoint.source} names no model: give the deployment or model name "
-                "(or set AZURE_OPENAI_DEPLOYMENT, OPENAI_MODEL or a custom connection's configs.model)"
+                "(a custom connection may carry it as configs.model; without a connection set AZURE_OPENAI_DEPLOYMENT "
+                "or OPENAI_MODEL)"
             )
         from openai import OpenAIError
 
