@@ -1,6 +1,7 @@
 """The `bakeoff` command: what `pf` cannot do."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,13 +14,14 @@ from bakeoff.errors import BakeoffError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 went well, 1 it did not (the reason is on stderr), 2 wrong usage, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except BakeoffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return 130
 
 

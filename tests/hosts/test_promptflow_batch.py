@@ -1,8 +1,12 @@
 """`bakeoff run`'s batches through the real Prompt Flow."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -66,3 +70,18 @@ def test_missing_files(tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").unlink()
     with pytest.raises(InputError, match=r"data .*data\.jsonl does not exist"):
         run_batch(file, "batch_no_data", inputs={}, base=None, report=print)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupted_run_leaves_no_worker_behind(smollm2: Path) -> None:
+    command = [sys.executable, "-m", "bakeoff.cli", "run", str(ROOT / "flows/chat"), "--model", str(smollm2)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "of 196 rows" in line:
+            break
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert any("multiprocessing" in " ".join(member.cmdline()) for member in family)
+    process.terminate()
+    assert process.wait(timeout=30) == 130
+    assert not psutil.wait_procs(family, timeout=30)[1]

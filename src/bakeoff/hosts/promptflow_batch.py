@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from bakeoff.catalog.progress import Report
@@ -64,9 +66,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
             try:
                 _watch(process, home() / ".runs" / name / "flow_artifacts", rows, report)
             finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait()
+                _end(process)
             output.seek(0)
             return _finished(name, rows, output.read())
 
@@ -97,6 +97,17 @@ def _watch(process: subprocess.Popen[bytes], artifacts: Path, rows: int, report:
             shown = done * 10 // rows
             report(f"  {done} of {rows} rows")
         time.sleep(POLL_SECONDS)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a run that is still going, its workers too; they would go on without the command that waits for them."""
+    if process.poll() is None:
+        main = psutil.Process(process.pid)
+        family = [main, *main.children(recursive=True)]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
 
 
 def _finished(name: str, rows: int, said: str) -> Batch:
