@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 OUTCOME, CATEGORY, INTERVAL = "rows_", "category_", "_ci_low"
+SECONDS = ("latency", "time_to_first_token")
 
 
 def print_metrics(metrics: Mapping[str, float], console: Console | None = None) -> None:
@@ -36,9 +37,9 @@ def metric_table(metrics: Mapping[str, float]) -> Table:
         interval = f"{number(metrics[f'{name}_ci_low'])} to {number(metrics[f'{name}_ci_high'])}"
         worst = metrics.get(f"{name}_worst_case")
         shown = (number(metrics[name]), interval, f"{metrics[f'{name}_coverage']:.0%}", number(worst))
-        table.add_row(name.replace("_", " "), *shown)
+        table.add_row(label(name), *shown)
     for name in (key for key in metrics if key.endswith(("_p50", "_p95", "_total", "_corpus"))):
-        table.add_row(name.replace("_", " "), number(metrics[name]))
+        table.add_row(label(name), number(metrics[name]))
     return table
 
 
@@ -56,6 +57,11 @@ def category_table(metrics: Mapping[str, float]) -> Table:
         means = [number(metrics.get(f"{CATEGORY}{name}_{column}")) for column in columns]
         table.add_row(name.replace("_", " "), str(int(metrics[f"{CATEGORY}{name}_rows"])), *means)
     return table
+
+
+def label(name: str) -> str:
+    """A metric's name in words, with its unit where it has one."""
+    return name.replace("_", " ") + (" (s)" if name.startswith(SECONDS) else "")
 
 
 def number(value: float | None) -> str:
