@@ -1,0 +1,1 @@
+"""From files to answers' sources: read documents, cut them into chunks, embed, index and search."""
