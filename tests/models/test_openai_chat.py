@@ -439,7 +439,7 @@ def test_a_server_that_ignores_streaming_still_answers(server: ScriptedServer) -
 
 def test_a_page_that_is_no_chat_server_is_an_endpoint_error(server: ScriptedServer) -> None:
     server.script = [plain(200, "<html>Welcome</html>")] * 2
-    with pytest.raises(EndpointError, match="does not speak the OpenAI chat protocol") as caught:
+    with pytest.raises(EndpointError, match="does not speak the OpenAI protocol") as caught:
         server.model().complete(HELLO)
     assert not caught.value.retryable
 

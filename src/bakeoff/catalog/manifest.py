@@ -27,8 +27,8 @@ class FileRecord:
 class Manifest:
     """Where a model folder came from and what is in it.
 
-    source: the catalog source that gave the bytes. revision: the hub's commit, or the sha256 of the imported file, or
-    empty for a local folder. importer: conversion and version, None where there was none. created: UTC, ISO 8601.
+    source: the catalog source that gave the bytes. revision: the hub's commit, or the sha256 of the imported weights,
+    or empty for a local folder. importer: conversion and version, None where there was none. created: UTC, ISO 8601.
     files: by path relative to the folder, with forward slashes; the manifest itself is not listed.
     """
 

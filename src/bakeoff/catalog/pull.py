@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bakeoff.catalog import cache, genai_folder, manifest
-from bakeoff.catalog.entries import FolderSource, HubSource, Model, Source, WheelSource, find
+from bakeoff.catalog import cache, embedding_folder, genai_folder, manifest
+from bakeoff.catalog.entries import FolderSource, HubSource, Model, Source, Variant, WheelSource, find
 from bakeoff.catalog.manifest import FileRecord, Manifest
 from bakeoff.catalog.progress import Report, silent
 from bakeoff.catalog.sources import Fetched
@@ -30,11 +30,9 @@ def pull(name: str, variant: str | None = None, report: Report = silent) -> Path
         source, fetched = _fetch(model, earlier, stage / "downloads", report)
         build = stage / "build"
         if model.variant.importer:
-            (origin,) = fetched.files
-            _import(fetched.folder / origin, build, report)
-            genai_folder.check(build)
+            _import(model.variant, fetched.folder, build, report)
             files = {file: manifest.record(build / file) for file in manifest.file_names(build)}
-            revision = fetched.files[origin].sha256
+            revision = fetched.files[next(iter(model.variant.files))].sha256
         else:
             fetched.folder.replace(build)
             files, revision = dict(fetched.files), fetched.revision
@@ -139,8 +137,16 @@ def _describe(found: FileRecord) -> str:
     return f"{found.size:,} bytes with sha256 {found.sha256[:16]}..."
 
 
-def _import(origin: Path, build: Path, report: Report) -> None:
+def _import(variant: Variant, origin: Path, build: Path, report: Report) -> None:
+    build.mkdir()
+    if str(variant.importer).startswith("bert "):
+        from bakeoff.catalog.bert import import_bert
+
+        import_bert(origin, build, report)
+        embedding_folder.check(build)
+        return
     from bakeoff.catalog.gguf import import_gguf
 
-    build.mkdir()
-    import_gguf(origin, build, report)
+    (file,) = variant.files
+    import_gguf(origin / file, build, report)
+    genai_folder.check(build)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from bakeoff.catalog import cache, genai_folder, manifest
+from bakeoff.catalog import cache, embedding_folder, genai_folder, manifest
 from bakeoff.catalog.entries import Model, find
 from bakeoff.catalog.manifest import Problem
 from bakeoff.catalog.progress import Report, silent
@@ -16,7 +16,7 @@ State = Literal["ready", "not pulled", "damaged", "outdated"]
 
 
 def resolve(name_or_path: str | Path) -> Path:
-    """The folder of a pulled model of the catalog, or any onnxruntime-genai folder given by its path.
+    """The folder of a pulled model of the catalog, or any onnxruntime-genai or embedding folder given by its path.
 
     Fast enough for every load: of a pulled model the sizes and the small files are checked (a change inside the weights
     is found by `verify`), of another folder its configuration and the files that names. A name is a path where it has a
@@ -86,14 +86,15 @@ def revision(path: Path) -> str:
     """A short revision for the model's identity: 12 hex digits of a sha256.
 
     Of a pulled model it covers the hash of every file, as recorded. A folder without manifest gives `sizes-` and 12
-    digits that cover only its genai_config.json and the names and sizes of its files: cheap, and blind to other weights
+    digits that cover only its configuration and the names and sizes of its files: cheap, and blind to other weights
     of the same size.
     """
     if (path / manifest.MANIFEST).is_file():
         lines = [f"{name} {file.sha256}" for name, file in sorted(manifest.read(path).files.items())]
         return _digest("\n".join(lines).encode())
     lines = [f"{name} {(path / name).stat().st_size}" for name in manifest.file_names(path)]
-    return "sizes-" + _digest((path / genai_folder.CONFIG).read_bytes() + "\n".join(lines).encode())
+    config = embedding_folder.CONFIG if embedding_folder.is_one(path) else genai_folder.CONFIG
+    return "sizes-" + _digest((path / config).read_bytes() + "\n".join(lines).encode())
 
 
 def _digest(data: bytes) -> str:
@@ -102,7 +103,8 @@ def _digest(data: bytes) -> str:
 
 def _checked(folder: Path) -> Path:
     if not (folder / manifest.MANIFEST).is_file():
-        genai_folder.check(folder)
+        kind = embedding_folder if embedding_folder.is_one(folder) else genai_folder
+        kind.check(folder)
         return folder
     found = manifest.read(folder)
     problems = manifest.quick_problems(folder, found)

@@ -1,4 +1,4 @@
-"""From the name a flow or a person gives to a chat model, each loaded once a process."""
+"""From the name a flow or a person gives to a chat or embedding model, each loaded once a process."""
 
 import os
 import threading
@@ -9,13 +9,20 @@ from bakeoff import catalog
 from bakeoff.catalog.progress import Report, silent
 from bakeoff.errors import InputError
 from bakeoff.models.base import ChatModel
+from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
 from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
 from bakeoff.models.openai_chat import OpenAIChatModel
+from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
+
+EMBEDDED_EMBEDDING = "all-minilm-l6-v2"
 
 _lock = threading.Lock()
 _local: dict[tuple[int, Path, str], OnnxChatModel] = {}
 _remote: list[OpenAIChatModel] = []
+_local_embeddings: dict[Path, OnnxEmbeddingModel] = {}
+_remote_embeddings: list[OpenAIEmbeddingModel] = []
 
 
 def load_model(
@@ -29,16 +36,45 @@ def load_model(
     Raises as `endpoint_from_connection`, `OpenAIChatModel`, `catalog.ensure` and `OnnxChatModel` do.
     """
     with _lock:
-        if connection is not None:
-            return _on_endpoint(endpoint_from_connection(connection), model)
-        provider, _, name = model.partition(":")
-        if provider == "openai":
-            return _on_endpoint(endpoint_from_environment("openai"), name)
-        if provider == "azure":
-            return _on_endpoint(endpoint_from_environment("azure_openai"), name)
+        endpoint, name = _endpoint(model, connection)
+        if endpoint is not None:
+            return _on_endpoint(endpoint, name)
         if not model.strip():
             raise InputError("no model is named: give a name of `bakeoff models list`, a folder, or a connection")
         return _on_this_machine(catalog.ensure(model, report).resolve(), execution_provider)
+
+
+def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, report: Report = silent) -> EmbeddingModel:
+    """The embedding model that `model` names, by the rules of `load_model`; asking again gives the same object.
+
+    Raises as `endpoint_from_connection`, `OpenAIEmbeddingModel`, `catalog.ensure` and `OnnxEmbeddingModel` do.
+    """
+    with _lock:
+        endpoint, name = _endpoint(model, connection)
+        if endpoint is not None:
+            for loaded in _remote_embeddings:
+                if loaded.endpoint == endpoint and loaded.identity.name == (name or endpoint.model):
+                    return loaded
+            _remote_embeddings.append(OpenAIEmbeddingModel(endpoint, name))
+            return _remote_embeddings[-1]
+        if not model.strip():
+            raise InputError(f"no embedding model is named: {EMBEDDED_EMBEDDING} needs no account")
+        folder = catalog.ensure(model, report).resolve()
+        if folder not in _local_embeddings:
+            _local_embeddings[folder] = OnnxEmbeddingModel(folder, folder.name)
+        return _local_embeddings[folder]
+
+
+def _endpoint(model: str, connection: Any) -> tuple[Endpoint | None, str]:
+    """Where a model answers (None: on this machine) and its name there."""
+    if connection is not None:
+        return endpoint_from_connection(connection), model
+    provider, _, name = model.partition(":")
+    if provider == "openai":
+        return endpoint_from_environment("openai"), name
+    if provider == "azure":
+        return endpoint_from_environment("azure_openai"), name
+    return None, model
 
 
 def _on_endpoint(endpoint: Endpoint, model: str) -> OpenAIChatModel:

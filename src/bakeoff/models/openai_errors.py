@@ -89,7 +89,7 @@ def endpoint_error(
         advice = "try again; if it stays, look at the server's log"
     else:
         happened = f"an answer that cannot be read ({error})"
-        advice = "the server does not speak the OpenAI chat protocol, or something between cut the answer"
+        advice = "the server does not speak the OpenAI protocol, or something between cut the answer"
     noun = "deployment" if endpoint.kind == "azure_openai" else "model"
     said = redact(" ".join(happened.split()), endpoint.secrets)
     shortened = said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "..."

