@@ -17,6 +17,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bakeoff doctor
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

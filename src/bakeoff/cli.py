@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     flow.add_argument("flow", type=Path, metavar="FLOW", help="a folder such as flows/chat, with a run.yaml in it")
     flow.add_argument("--model", help="the flow input `model`: a catalog name or a folder")
     flow.set_defaults(run=_run)
+    doctor = verbs.add_parser("doctor", help="check a bundle's flows, run files and data before anything runs")
+    doctor.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 
@@ -108,6 +111,15 @@ def _run(options: argparse.Namespace) -> int:
     print_metrics(scored.metrics)
     print(f"answers: {base.folder}\nscores:  {scored.folder}")
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from bakeoff.hosts.doctor import examine
+
+    report = examine(options.folder)
+    for line in report.lines():
+        print(line)
+    return 1 if report.errors else 0
 
 
 if __name__ == "__main__":
