@@ -7,8 +7,23 @@ from gguf.quants import dequantize as reference
 from gguf.quants import quantize
 
 from bakeoff.catalog.gguf.reader import RawTensor
-from bakeoff.catalog.gguf.weights import dequantize, hugging_face_order, read_matrix, stack
+from bakeoff.catalog.gguf.weights import BLOCK, Matrix, hugging_face_order, read_matrix, stack
 from bakeoff.errors import ModelCorruptError, NotSupportedError
+
+
+def dequantize(matrix: Matrix) -> np.ndarray:
+    """What MatMulNBits and the block-sum term compute with, float32 [rows, columns]."""
+    if matrix.scales is None:
+        return matrix.packed
+    if matrix.bits == 4:
+        quants = np.stack([matrix.packed & 0x0F, matrix.packed >> 4], axis=-1).reshape(*matrix.scales.shape, BLOCK)
+    else:
+        quants = matrix.packed
+    zero = 8 if matrix.bits == 4 else 128
+    values = (quants.astype(np.float32) - zero) * matrix.scales[:, :, None]
+    if matrix.offsets is not None:
+        values += matrix.offsets[:, :, None]
+    return values.reshape(matrix.packed.shape[0], -1)
 
 
 def raw(kind: str, rows: int = 5, columns: int = 96) -> tuple[RawTensor, np.ndarray]:

@@ -90,21 +90,6 @@ def _join(arrays: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | Non
     return np.concatenate(present) if present else None
 
 
-def dequantize(matrix: Matrix) -> NDArray[np.float32]:
-    """The exact float32 weights [rows, columns]."""
-    if matrix.scales is None:
-        return matrix.packed
-    if matrix.bits == 4:
-        quants = np.stack([matrix.packed & 0x0F, matrix.packed >> 4], axis=-1).reshape(*matrix.scales.shape, BLOCK)
-    else:
-        quants = matrix.packed
-    zero = 8 if matrix.bits == 4 else 128
-    values = (quants.astype(np.float32) - zero) * matrix.scales[:, :, None]
-    if matrix.offsets is not None:
-        values += matrix.offsets[:, :, None]
-    return values.reshape(matrix.packed.shape[0], -1)
-
-
 def hugging_face_order(heads: int, head_dim: int) -> NDArray[np.intp]:
     """Row order that turns llama.cpp's q and k (rotary pairs side by side) back into two rotary halves."""
     pairs = np.arange(heads * head_dim).reshape(heads, head_dim // 2, 2)
