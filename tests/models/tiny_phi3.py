@@ -26,10 +26,19 @@ def write_tiny_phi3(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, 
     only_last_logits: the graph gives the logits of the last position instead of all, as some exports do.
     """
     folder.mkdir(parents=True)
+    vocabulary, eos = write_tokenizer(folder, chat_template)
+    write_json(folder / "genai_config.json", genai_config(vocabulary, eos))
+    write_decoder(folder / "model.onnx", vocabulary, only_last_logits=only_last_logits)
+    return folder
+
+
+def write_tokenizer(
+    folder: Path, chat_template: str | None, special_tokens: tuple[str, ...] = SPECIAL_TOKENS
+) -> tuple[int, list[int]]:
+    """Write the tokenizer's two files; the size of the vocabulary and the ids that end an answer."""
     pieces, merges = _pieces()
-    added = _added_tokens(len(pieces))
-    vocabulary = len(pieces) + len(SPECIAL_TOKENS)
-    end = {token["content"]: token["id"] for token in added}
+    added = _added_tokens(len(pieces), special_tokens)
+    ids = {token["content"]: token["id"] for token in added}
     tokenizer_config = {
         "tokenizer_class": "LlamaTokenizer",
         "add_bos_token": False,
@@ -41,14 +50,12 @@ def write_tiny_phi3(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, 
     }
     if chat_template is not None:
         tokenizer_config["chat_template"] = chat_template
-    _write_json(folder / "tokenizer.json", _tokenizer(pieces, merges, added))
-    _write_json(folder / "tokenizer_config.json", tokenizer_config)
-    _write_json(folder / "genai_config.json", _genai_config(vocabulary, [end["<|endoftext|>"], end["<|end|>"]]))
-    _write_graph(folder / "model.onnx", vocabulary, only_last_logits)
-    return folder
+    write_json(folder / "tokenizer.json", _tokenizer(pieces, merges, added))
+    write_json(folder / "tokenizer_config.json", tokenizer_config)
+    return len(pieces) + len(special_tokens), [ids["<|endoftext|>"], ids["<|end|>"]]
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
@@ -66,9 +73,9 @@ def _pieces() -> tuple[list[str], list[str]]:
     return pieces, merges
 
 
-def _added_tokens(first: int) -> list[dict[str, Any]]:
+def _added_tokens(first: int, special_tokens: tuple[str, ...]) -> list[dict[str, Any]]:
     """Phi-3 strips the white space after its markers (`rstrip`)."""
-    numbered = [*enumerate(("<unk>", "<s>", "</s>")), *enumerate(SPECIAL_TOKENS, first)]
+    numbered = [*enumerate(("<unk>", "<s>", "</s>")), *enumerate(special_tokens, first)]
     return [
         {
             "id": number,
@@ -112,7 +119,8 @@ def _tokenizer(pieces: list[str], merges: list[str], added: list[dict[str, Any]]
     }
 
 
-def _genai_config(vocabulary: int, eos: list[int]) -> dict[str, Any]:
+def genai_config(vocabulary: int, eos: list[int]) -> dict[str, Any]:
+    """The genai_config.json of the text model."""
     return {
         "model": {
             "type": "phi3",
@@ -146,8 +154,18 @@ def _genai_config(vocabulary: int, eos: list[int]) -> dict[str, Any]:
     }
 
 
-def _write_graph(path: Path, vocabulary: int, only_last_logits: bool) -> None:
-    """Phi-3's decoder (fused q, k, v and gate, up; RMS norms; rotary grouped-query attention) in float32."""
+def write_decoder(
+    path: Path,
+    vocabulary: int,
+    *,
+    only_last_logits: bool = False,
+    takes_embeddings: bool = False,
+    context: int = CONTEXT,
+) -> None:
+    """Phi-3's decoder (fused q, k, v and gate, up; RMS norms; rotary grouped-query attention) in float32.
+
+    takes_embeddings: its input is `inputs_embeds` instead of `input_ids`, as in the multimodal models.
+    """
     random = np.random.default_rng(0)
     nodes: list[NodeProto] = []
     weights: list[TensorProto] = []
@@ -167,7 +185,7 @@ def _write_graph(path: Path, vocabulary: int, only_last_logits: bool) -> None:
         scale = weight(f"{name}.weight", np.ones(HIDDEN, np.float32))
         return node("SimplifiedLayerNormalization", [x, scale], [name], axis=-1, epsilon=1e-5)
 
-    angles = np.arange(CONTEXT)[:, None] * 10000.0 ** (-np.arange(0, HEAD_DIM, 2) / HEAD_DIM)
+    angles = np.arange(context)[:, None] * 10000.0 ** (-np.arange(0, HEAD_DIM, 2) / HEAD_DIM)
     weight("cos", np.cos(angles).astype(np.float32))
     weight("sin", np.sin(angles).astype(np.float32))
     weight("axis", np.array([1], np.int64))
@@ -178,7 +196,8 @@ def _write_graph(path: Path, vocabulary: int, only_last_logits: bool) -> None:
     node("Squeeze", ["shape"], ["total"])
     node("Cast", ["total"], ["total_sequence_length"], to=TensorProto.INT32)
 
-    hidden = node("Gather", [matrix("embedding", vocabulary, HIDDEN), "input_ids"], ["embedded"])
+    embedding = matrix("embedding", vocabulary, HIDDEN)
+    hidden = "inputs_embeds" if takes_embeddings else node("Gather", [embedding, "input_ids"], ["embedded"])
     for i in range(LAYERS):
         normed = norm(hidden, f"{i}.attention_norm")
         qkv = node("MatMul", [normed, matrix(f"{i}.qkv.weight", HIDDEN, 3 * HIDDEN)], [f"{i}.qkv"])
@@ -208,8 +227,10 @@ def _write_graph(path: Path, vocabulary: int, only_last_logits: bool) -> None:
     node("MatMul", [norm(hidden, "final_norm"), matrix("head.weight", HIDDEN, vocabulary)], ["logits"])
 
     tensor = helper.make_tensor_value_info
+    ids = tensor("input_ids", TensorProto.INT64, ["batch", "tokens"])
+    embeddings = tensor("inputs_embeds", TensorProto.FLOAT, ["batch", "tokens", HIDDEN])
     inputs = [
-        tensor("input_ids", TensorProto.INT64, ["batch", "tokens"]),
+        embeddings if takes_embeddings else ids,
         tensor("attention_mask", TensorProto.INT64, ["batch", "total"]),
     ]
     outputs = [tensor("logits", TensorProto.FLOAT, ["batch", 1 if only_last_logits else "tokens", vocabulary])]

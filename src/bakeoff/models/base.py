@@ -124,6 +124,15 @@ class ChatModel(Protocol):
 
     identity: ModelIdentity
 
+    @property
+    def context_length(self) -> int | None:
+        """Most tokens of prompt and answer together; None where an endpoint does not say."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, without a chat template; for an endpoint an estimate (`estimate_tokens`)."""
+        ...
+
     def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
         """Yield the answer in pieces, then a last Delta with the completion.
 
@@ -141,6 +150,11 @@ class ChatModel(Protocol):
         Raises NotSupportedError where the provider gives no log-probabilities of given text.
         """
         ...
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text where nobody can count them: one for four characters, OpenAI's rule of thumb for English."""
+    return -(-len(text) // 4)
 
 
 def last_completion(deltas: Iterator[Delta]) -> Completion:

@@ -20,9 +20,10 @@ from bakeoff.models.base import (
     last_completion,
 )
 from bakeoff.models.onnx_likelihood import score
-from bakeoff.models.onnx_prompt import PromptBuilder
+from bakeoff.models.onnx_prompt import Prompt, PromptBuilder
 from bakeoff.models.onnx_runtime import open_model
-from bakeoff.models.onnx_text import Ids, TextEncoder, control_tokens
+from bakeoff.models.onnx_text import Part, TextEncoder, control_tokens
+from bakeoff.models.onnx_vision import MARKUPS, Vision, model_inputs
 from bakeoff.models.stop_strings import StopStrings
 
 
@@ -38,17 +39,27 @@ class OnnxChatModel:
         self.folder = folder
         self._runtime = open_model(folder, execution_provider)
         self._encoder = TextEncoder(self._runtime.tokenizer, control_tokens(folder))
-        self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name)
+        vision = Vision(self._runtime, self._encoder, folder) if self._runtime.model.type in MARKUPS else None
+        self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name, vision)
         self._lock = threading.Lock()
         self._user: int | None = None
         self.identity = ModelIdentity(name, "onnx", catalog.revision(folder), execution_provider)
+
+    @property
+    def context_length(self) -> int:
+        return self._runtime.context
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, without a chat template; what looks like a control token counts as text."""
+        return len(self._encoder.encode([Part(text)]))
 
     def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
         """Yield the answer in pieces of whole characters, then a last Delta with the completion.
 
         completion_tokens counts every generated token, the one that ends the answer too. Raises InputError for bad
-        messages or an unusable JSON schema, PromptTooLongError, NotSupportedError for images and for messages that
-        the chat template does not take, BakeoffError when the runtime fails.
+        messages, images that cannot be read or an unusable JSON schema, PromptTooLongError, NotSupportedError for
+        images before a model without eyes and for messages that the chat template does not take, BakeoffError when
+        the runtime fails.
         """
         return self._deltas(messages, parameters, time.perf_counter())
 
@@ -57,11 +68,19 @@ class OnnxChatModel:
         return last_completion(self.stream(messages, parameters))
 
     def loglikelihood(self, prefix: str, continuations: Sequence[str]) -> list[LogLikelihood]:
-        """Log-likelihood of each continuation after the prefix; see `bakeoff.models.onnx_likelihood.score`."""
+        """Log-likelihood of each continuation after the prefix; see `bakeoff.models.onnx_likelihood.score`.
+
+        Raises NotSupportedError for most multimodal models.
+        """
         with self._exclusive():
             try:
                 return score(self._runtime, self._encoder, self._prompts, prefix, continuations)
             except RuntimeError as error:
+                if str(error).startswith("RewindTo is currently not supported"):
+                    raise NotSupportedError(
+                        f"{self.identity.name} gives no log-likelihoods: onnxruntime-genai cannot rewind a "
+                        f"{self._runtime.model.type} model; take a text model"
+                    ) from error
                 raise self._failure(error) from error
 
     def _deltas(self, messages: Sequence[Message], parameters: Parameters, started: float) -> Iterator[Delta]:
@@ -69,7 +88,7 @@ class OnnxChatModel:
         stops, shown, count = StopStrings(parameters.stop), [], 0
         first_token: float | None = None
         finish_reason: FinishReason = "length"
-        with self._exclusive(), closing(self._tokens(prompt.ids, parameters)) as tokens:
+        with self._exclusive(), closing(self._tokens(prompt, parameters)) as tokens:
             decode = self._runtime.tokenizer.create_stream().decode
             for token in tokens:
                 count += 1
@@ -101,15 +120,18 @@ class OnnxChatModel:
         )
         yield Delta("", completion)
 
-    def _tokens(self, prompt: Ids, parameters: Parameters) -> Generator[int, None, None]:
+    def _tokens(self, prompt: Prompt, parameters: Parameters) -> Generator[int, None, None]:
         """Generated token ids, up to max_new_tokens or the end of the context."""
         try:
             generator = self._runtime.generator(
-                len(prompt) + parameters.max_new_tokens,
+                len(prompt.ids) + parameters.max_new_tokens,
                 None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema)),
                 **_sampling(parameters),
             )
-            generator.append_tokens(prompt)
+            if prompt.images is None:
+                generator.append_tokens(prompt.ids)
+            else:
+                generator.set_inputs(model_inputs(prompt.images, prompt.ids))
             while not generator.is_done():
                 generator.generate_next_token()
                 yield int(generator.get_next_tokens()[0])

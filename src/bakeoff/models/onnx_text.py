@@ -26,10 +26,14 @@ PIECE = 8192
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a prompt; `trusted` text comes with the model and may hold control tokens."""
+    """A piece of a prompt; `trusted` text comes with the model and may hold control tokens.
+
+    image: the piece stands for an image (see bakeoff.models.onnx_vision).
+    """
 
     text: str
     trusted: bool = False
+    image: bool = False
 
 
 class TextEncoder:

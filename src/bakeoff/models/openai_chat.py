@@ -14,6 +14,7 @@ from bakeoff.models.base import (
     Message,
     ModelIdentity,
     Parameters,
+    estimate_tokens,
     last_completion,
 )
 from bakeoff.models.endpoint import Endpoint
@@ -42,6 +43,8 @@ class OpenAIChatModel:
     Raises InputError when neither the call nor the endpoint names a model.
     """
 
+    context_length: int | None = None
+
     def __init__(self, endpoint: Endpoint, model: str = ""):
         name = model or endpoint.model
         if not name:
@@ -59,6 +62,10 @@ class OpenAIChatModel:
         self._unsupported: frozenset[str] = frozenset()
         modern = endpoint.kind == "azure_openai" or endpoint.is_openai_platform
         self._token_limit = TOKEN_LIMITS[0 if modern else 1]
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate: the protocol has no way to ask."""
+        return estimate_tokens(text)
 
     def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
         """Yield the answer in pieces, then a last Delta with the completion.
