@@ -1,16 +1,12 @@
 """How a chat answer is scored, row by row and as a whole: the content of `evaluations/chat`."""
 
-import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
-from bakeoff.metrics import text
-from bakeoff.metrics.refusal import is_refusal
+from bakeoff.metrics import answers, text
 from bakeoff.metrics.rows import Row, Score, attempt, failed, scored, scores_of, skipped
 from bakeoff.metrics.speed import decode_tokens_per_second, percentile
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise, summarise_categories
-from bakeoff.models.base import FinishReason
 
 QUALITY = (
     Metric("exact_match", maximum=1, binary=True),
@@ -49,8 +45,8 @@ def score_row(
     stands in, the same in every run. Nothing in the data makes this raise: what cannot be scored is `failed`, what
     has nothing to be compared with is `skipped`.
     """
-    references = _references(ground_truth, aliases)
-    outcome, blocked, note = _outcome(answer, completion, references)
+    references = answers.references(ground_truth, aliases)
+    outcome, blocked, note = answers.outcome(answer, completion, references)
     record = completion if isinstance(completion, Mapping) else {}
 
     def unless_blocked(compute: Callable[[], Score]) -> Score:
@@ -60,10 +56,10 @@ def score_row(
         return unless_blocked(lambda: compute() if references else skipped("the row has no ground truth"))
 
     def measured(field: str) -> Score:
-        return unless_blocked(lambda: _measured(record, field))
+        return unless_blocked(lambda: answers.measured(record, field))
 
     scores = {
-        "exact_match": quality(lambda: _exact_match(answer, references, note)),
+        "exact_match": quality(lambda: answers.exact_match(answer, references, note)),
         "f1": quality(lambda: scored(text.token_f1(answer, references), reason=note)),
         "rouge_l": quality(lambda: scored(text.rouge_l(answer, references), reason=note)),
         "bleu": quality(lambda: scored(text.sentence_bleu(answer, references), reason=note)),
@@ -78,7 +74,7 @@ def score_row(
         "completion_tokens": measured("completion_tokens"),
     }
     row: dict[str, Any] = {
-        "id": row_id or _content_id(question, ground_truth),
+        "id": row_id or answers.content_id(question, ground_truth),
         "category": category,
         "outcome": outcome,
         "answer": answer if isinstance(answer, str) else "",
@@ -106,9 +102,9 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None) -> dict[str, float
     for metric in QUALITY + FIGURES:
         metrics |= summarise(records, metric, expected)
     compared = [row for row in records if row.get("bleu_status") == "scored"]
-    answers, references = [row["answer"] for row in compared], [row["references"] for row in compared]
-    metrics["bleu_corpus"] = text.corpus_bleu(answers, references)
-    metrics["chrf_corpus"] = text.corpus_chrf(answers, references)
+    texts, references = [row["answer"] for row in compared], [row["references"] for row in compared]
+    metrics["bleu_corpus"] = text.corpus_bleu(texts, references)
+    metrics["chrf_corpus"] = text.corpus_chrf(texts, references)
     for name in ("latency", "time_to_first_token"):
         if times := scores_of(records, name):
             metrics |= {f"{name}_p50": percentile(times, 50), f"{name}_p95": percentile(times, 95)}
@@ -117,55 +113,8 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None) -> dict[str, float
     return metrics | summarise_categories(records, BY_CATEGORY)
 
 
-def _references(ground_truth: Any, aliases: Any) -> list[str]:
-    """The right answers as non-blank strings, ground truth first.
-
-    A missing ground truth is none; Prompt Flow hands over a missing value of a data file as the string "nan".
-    """
-    candidates = [ground_truth, *(aliases if isinstance(aliases, list | tuple) else ())]
-    return [c for c in candidates if isinstance(c, str) and c.strip() and c != "nan"]
-
-
-def _outcome(answer: Any, completion: Any, references: Sequence[str]) -> tuple[str, str, str]:
-    """(outcome, why the row cannot be scored or "", note on its scores or "")."""
-    if not isinstance(answer, str):
-        return "unparsable", f"the answer is a {type(answer).__name__}, not a string", ""
-    if not isinstance(completion, Mapping):
-        return "unparsable", f"the completion is a {type(completion).__name__}, not an object", ""
-    reason = completion.get("finish_reason") if completion else "stop"
-    if reason not in get_args(FinishReason):
-        return "unparsable", f"the completion's finish_reason is {reason!r}, not one of {get_args(FinishReason)}", ""
-    detail = completion.get("error") or "no detail given"
-    if reason == "error":
-        return "errored", f"the model gave no answer: {detail}", ""
-    if reason == "content_filter":
-        return "filtered", f"a content filter stopped the answer: {detail}", ""
-    if is_refusal(answer) and not any(is_refusal(reference) for reference in references):
-        return "refused", "", "the answer refuses"
-    if reason == "length":
-        return "truncated", "", "the answer was cut at the token limit"
-    return "answered", "", "" if answer.strip() else "the answer is empty"
-
-
-def _exact_match(answer: str, references: Sequence[str], note: str) -> Score:
-    comparable = [reference for reference in references if text.normalize_answer(reference)]
-    if not comparable:
-        return skipped("SQuAD normalisation leaves nothing of the ground truth")
-    match = text.exact_match(answer, comparable)
-    return scored(match, passed=match, reason=note)
-
-
-def _measured(record: Mapping[str, Any], field: str) -> Score:
-    value = record.get(field)
-    if value is None or (field == "total_time" and value == 0):
-        return skipped(f"the completion has no {field}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        return failed(f"the completion's {field} is {value!r}, not a number of 0 or more")
-    return scored(value)
-
-
 def _tokens_per_second(record: Mapping[str, Any]) -> Score:
-    parts = [_measured(record, field) for field in ("completion_tokens", "time_to_first_token", "total_time")]
+    parts = [answers.measured(record, field) for field in ("completion_tokens", "time_to_first_token", "total_time")]
     for part in parts:
         if part.status != "scored":
             return part
@@ -173,8 +122,3 @@ def _tokens_per_second(record: Mapping[str, Any]) -> Score:
     if tokens < 2 or total <= first:
         return skipped("decoding speed needs two tokens and time after the first one")
     return scored(decode_tokens_per_second(int(tokens), first, total))
-
-
-def _content_id(question: Any, ground_truth: Any) -> str:
-    content = f"{question}\0{ground_truth}".encode("utf-8", "surrogatepass")
-    return f"row-{hashlib.sha256(content).hexdigest()[:12]}"
