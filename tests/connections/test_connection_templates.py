@@ -9,6 +9,7 @@ from promptflow._sdk._load_functions import load_connection
 
 from bakeoff.errors import InputError
 from bakeoff.models.endpoint import endpoint_from_connection
+from bakeoff.retrieval.azure_search_target import AzureSearchTarget, search_target
 
 FOLDER = Path(__file__).parents[2] / "connections"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))
@@ -20,6 +21,8 @@ FILLED_IN = {
     "serverless": ("serverless", [{"api_base": "https://e.eastus.models.ai.azure.com"}, {"api_key": "key-1"}]),
     "custom": ("openai", [{"configs": {"base_url": "https://gateway.example/v1"}}, {"secrets": {"api_key": "key-1"}}]),
 }
+SEARCH = FOLDER / "azure_ai_search.yaml"
+MODELS = [path for path in TEMPLATES if path != SEARCH]
 HARMLESS_KEYS = {"<user-input>", "no-key-needed"}
 SECRET = re.compile(r"\bsk-[A-Za-z0-9]|\beyJ[A-Za-z0-9_-]{10}|\b[A-Za-z0-9+/]{32,}={0,2}(?![\w.])")
 
@@ -30,10 +33,10 @@ def _own_prompt_flow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_template_is_tested() -> None:
-    assert [path.stem for path in TEMPLATES] == sorted(FILLED_IN)
+    assert [path.stem for path in MODELS] == sorted(FILLED_IN)
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_a_filled_in_template_is_an_endpoint(path: Path) -> None:
     kind, values = FILLED_IN[path.stem]
     connection = load_connection(source=path, params_override=values)
@@ -45,11 +48,25 @@ def test_a_filled_in_template_is_an_endpoint(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in TEMPLATES if path.stem != "openai_compatible"], ids=lambda path: path.stem
+    "path", [path for path in MODELS if path.stem != "openai_compatible"], ids=lambda path: path.stem
 )
 def test_a_template_that_nobody_filled_in_says_so(path: Path) -> None:
     with pytest.raises(InputError, match=f"connection '{path.stem}'"):
         endpoint_from_connection(load_connection(source=path))
+
+
+def test_the_filled_in_search_template_is_a_search_service() -> None:
+    values = [{"api_base": "https://s.search.windows.net/"}, {"api_key": "key-1"}]
+    target = search_target(load_connection(source=SEARCH, params_override=values))
+    source = "connection 'azure_ai_search'"
+    assert target == AzureSearchTarget("https://s.search.windows.net", "key-1", "2025-09-01", source=source)
+    entra = search_target(load_connection(source=SEARCH, params_override=[*values, {"auth_mode": "meid_token"}]))
+    assert entra.api_key is None
+
+
+def test_the_search_template_that_nobody_filled_in_says_so() -> None:
+    with pytest.raises(InputError, match="connection 'azure_ai_search'"):
+        search_target(load_connection(source=SEARCH))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)

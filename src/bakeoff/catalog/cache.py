@@ -9,14 +9,19 @@ from pathlib import Path
 from bakeoff.catalog.progress import Report
 
 
-def models_folder() -> Path:
-    """`models` in the folder that BAKEOFF_CACHE names, else in the platform's cache folder."""
+def cache_folder() -> Path:
+    """The folder that BAKEOFF_CACHE names, else bakeoff's in the platform's cache folder."""
     root = os.environ.get("BAKEOFF_CACHE")
     if root:
-        return Path(root).expanduser().absolute() / "models"
+        return Path(root).expanduser().absolute()
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("bakeoff")) / "models"
+    return Path(user_cache_dir("bakeoff"))
+
+
+def models_folder() -> Path:
+    """`models` in the cache folder."""
+    return cache_folder() / "models"
 
 
 def folder_of(name: str) -> Path:

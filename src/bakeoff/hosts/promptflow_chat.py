@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptflow._utils.logger_utils import logger
 from promptflow.exceptions import UserErrorException
-from promptflow.tracing._operation_context import OperationContext
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
+from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import Completion, Message, Parameters
 from bakeoff.models.load import load_model
 
 MISSING = ("nan", "None")
-UNUSABLE = (401, 403, 404)
 
 
 def chat_turn(
@@ -32,7 +30,8 @@ def chat_turn(
     (`completion.dropped_turns`). What belongs to one row, a bad question or an endpoint that fails, must neither take a
     batch down nor vanish from its metrics: there the record has finish reason `error` and the batch's log says why.
     Elsewhere somebody waits for the answer and UserErrorException is raised, as it always is where no row can succeed:
-    parameters out of range, a model that cannot be loaded, a wrong key, missing rights or deployment (HTTP UNUSABLE).
+    parameters out of range, a model that cannot be loaded, a wrong key, missing rights or deployment (HTTP
+    401, 403, 404).
     """
     try:
         parameters = Parameters(max_new_tokens=max_new_tokens, temperature=temperature, overflow="truncate")
@@ -42,11 +41,10 @@ def chat_turn(
     try:
         completion = complete(loaded, to_messages(system, question, chat_history), parameters)
     except (InputError, EndpointError) as error:
-        if isinstance(error, EndpointError) and error.status in UNUSABLE:
-            raise UserErrorException(str(error)) from None
+        stop_if_unusable(error)
         completion = Completion("", "error", loaded.identity, error=str(error))
     if completion.error and not completion.text:
-        _report(completion.error)
+        report(completion.error)
     return {"answer": completion.text, "completion": completion.to_dict()}
 
 
@@ -80,12 +78,3 @@ def _field(turn: Any, number: int, side: str, name: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"chat_history, turn {number}: {side}.{name} is a {type(value).__name__}, not a string")
     return value
-
-
-def _report(error: str) -> None:
-    """Log why a row of a batch has no answer; elsewhere, where somebody waits for it, raise UserErrorException."""
-    context = OperationContext.get_instance()
-    if context.get("run_mode") != "Batch":
-        raise UserErrorException(error)
-    line = context._get_otel_attributes().get("line_number")
-    logger.error("Line number(%s) has no answer: %s", line, error)

@@ -1,0 +1,123 @@
+"""Documents, chunks and their vectors in one SQLite file: what the search sides of an index are made from."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.retrieval.chunks import Chunk
+from bakeoff.retrieval.engine import Hit, IndexSettings
+
+_SCHEMA = """
+create table settings (json text not null);
+create table documents (path text primary key, sha256 text not null);
+create table chunks (
+    row integer primary key, path text not null, id text not null, heading_path text not null, page integer,
+    context text not null, text text not null, vector blob not null
+);
+create index chunks_by_path on chunks (path);
+"""
+_STORED = np.dtype("<f2")
+
+
+class Store:
+    """One SQLite file. Vectors are kept as float16: a dot product moves by less than 0.001.
+
+    Create a new file with `Store.create`, which raises FileExistsError where there is one.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False):
+        address = f"{path.resolve().as_uri()}?mode={'ro&immutable=1' if read_only else 'rw'}"
+        self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        self._connection.execute("pragma schema_version")  # raises now where this is no SQLite file
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path, settings: IndexSettings) -> "Store":
+        path.touch(exist_ok=False)
+        store = cls(path)
+        with store._connection as connection:
+            connection.executescript(f"begin; {_SCHEMA}")
+            connection.execute("insert into settings values (?)", (json.dumps(asdict(settings)),))
+        return store
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def settings(self) -> IndexSettings | None:
+        """None for a file whose creation was interrupted."""
+        try:
+            (text,) = self._connection.execute("select json from settings").fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return IndexSettings(**json.loads(text))
+
+    def documents(self) -> dict[str, str]:
+        """SHA-256 by path."""
+        return dict(self._connection.execute("select path, sha256 from documents"))
+
+    def put(self, path: str, sha256: str, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """Replace a document, all of it or nothing."""
+        with self._connection as connection:
+            connection.execute("delete from chunks where path = ?", (path,))
+            connection.execute("insert or replace into documents values (?, ?)", (path, sha256))
+            connection.executemany(
+                "insert into chunks (path, id, heading_path, page, context, text, vector) values (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (path, c.id, json.dumps(c.heading_path), c.page, c.context, c.text, vector.tobytes())
+                    for c, vector in zip(chunks, vectors.astype(_STORED), strict=True)
+                ),
+            )
+
+    def remove(self, path: str) -> None:
+        with self._connection as connection:
+            connection.execute("delete from chunks where path = ?", (path,))
+            connection.execute("delete from documents where path = ?", (path,))
+
+    def count(self) -> int:
+        """How many chunks there are."""
+        (count,) = self._connection.execute("select count(*) from chunks").fetchone()
+        return int(count)
+
+    def rows(self) -> NDArray[np.int64]:
+        """The row numbers of all chunks, ascending."""
+        return np.fromiter(
+            (row for (row,) in self._connection.execute("select row from chunks order by row")), np.int64
+        )
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """[len(rows), dimension], in the order of the rows, which must all exist."""
+        with self._lock:
+            found = dict(self._connection.execute(f"select row, vector from chunks where row in ({_listed(rows)})"))
+        return np.stack([np.frombuffer(found[row], _STORED) for row in rows]).astype(np.float32)
+
+    def texts(self) -> Iterator[tuple[int, str, str]]:
+        """Row, context and text of every chunk."""
+        yield from self._connection.execute("select row, context, text from chunks order by row")
+
+    def hits(self, scores: Mapping[int, float], query: NDArray[np.float32] | None) -> list[Hit]:
+        """The chunks of these rows in their order, with their scores and their similarity to the query vector."""
+        with self._lock:
+            found = {
+                row: (columns, vector)
+                for row, *columns, vector in self._connection.execute(
+                    "select row, id, path, heading_path, page, context, text, vector from chunks "
+                    f"where row in ({_listed(scores)})"
+                )
+            }
+        hits = []
+        for row, score in scores.items():
+            (identity, path, heading_path, page, context, text), vector = found[row]
+            similarity = None if query is None else float(np.frombuffer(vector, _STORED).astype(np.float32) @ query)
+            hits.append(Hit(identity, path, tuple(json.loads(heading_path)), page, context, text, score, similarity))
+        return hits
+
+
+def _listed(rows: Sequence[int] | Mapping[int, float]) -> str:
+    """Row numbers for SQL's `in`, which takes only so many parameters."""
+    return ",".join(str(int(row)) for row in rows)
