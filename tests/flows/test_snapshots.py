@@ -49,6 +49,11 @@ def clean_environment(folder: Path, requirements: Path) -> Path:
             ["answer=Paris", "ground_truth=paris", 'completion={"finish_reason": "stop"}'],
             {"outcome": "answered", "exact_match": "1"},
         ),
+        (
+            "flows/rag",
+            ["question=How heavy may a cabin bag be on a domestic flight?"],
+            {"passages": r"baggage-domestic-flights\.md"},
+        ),
     ],
 )
 def test_a_snapshot_runs_with_nothing_but_its_requirements(

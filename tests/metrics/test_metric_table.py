@@ -1,7 +1,7 @@
 from rich.console import Console
 
 from bakeoff.metrics.chat import aggregate, score_row
-from bakeoff.metrics.table import number, outcome_line, print_metrics
+from bakeoff.metrics.table import blame_line, number, outcome_line, print_metrics
 
 COMPLETION = {"finish_reason": "stop", "prompt_tokens": 9, "completion_tokens": 4, "total_time": 1.0}
 
@@ -47,3 +47,9 @@ def test_nothing_arrived() -> None:
 
 def test_numbers() -> None:
     assert [number(n) for n in (None, 0.12345, 12227, 0)] == ["-", "0.123", "12,227", "0"]
+
+
+def test_where_answers_were_lost_is_one_line() -> None:
+    counts = {"blame_none": 42.0, "blame_packing": 19.0, "blame_generation": 206.0, "blame_retrieval": 0.0}
+    assert blame_line(counts) == "where answers were lost: 206 generation, 19 packing; 42 right"
+    assert blame_line({"blame_none": 3.0}) == "where answers were lost: nowhere; 3 right"

@@ -1,0 +1,194 @@
+"""The content of the nodes of flows/rag: rewrite, retrieve, pack, answer, cite."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from promptflow.exceptions import UserErrorException
+
+from bakeoff.errors import BakeoffError, EndpointError, InputError
+from bakeoff.hosts.promptflow_chat import to_messages
+from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
+from bakeoff.hosts.promptflow_tracing import complete
+from bakeoff.metrics.abstention import is_abstention
+from bakeoff.metrics.groundedness import SupportCheck
+from bakeoff.models.base import Completion, Message, Parameters
+from bakeoff.models.load import EMBEDDED_EMBEDDING, load_embedding, load_model
+from bakeoff.retrieval.citing import attribute, check_citations
+from bakeoff.retrieval.engine import Mode, retrieve
+from bakeoff.retrieval.follow_up import joined_question, rewritten_question
+from bakeoff.retrieval.opening import AZURE, open_index
+from bakeoff.retrieval.passages import pack, passages_text, shown, to_records
+
+UNKNOWN = "I don't know."
+_STOP = ("<passage", "</passage", "\nQuestion:")  # small models go on writing the prompt
+_EXAMPLE = (  # small models cite after an example only
+    Message(
+        "user",
+        """<passage number="1" from="bicycles.md: Bicycles > Hire">
+A bicycle costs EUR 12 a day. Helmets are free.
+</passage>
+
+<passage number="2" from="bicycles.md: Bicycles > Repairs">
+A new tyre costs EUR 30.
+</passage>
+
+Question: What is the price of a tyre?""",
+    ),
+    Message("assistant", "A new tyre costs EUR 30 [2]."),
+)
+
+
+def rewrite(question: str, chat_history: Sequence[Any], how: str, model: str, connection: Any = None) -> str:
+    """A follow-up question as it is searched for.
+
+    how: `history` puts the last exchange before it, `model` asks the model to rewrite it. Where the model gives
+    nothing or fails on this row, the last exchange is used. Raises UserErrorException for another `how` and where no
+    row can succeed.
+    """
+    if how not in ("history", "model"):
+        raise UserErrorException(f"rewrite is {how!r}: use history or model")
+    try:
+        conversation = to_messages("", question, chat_history)
+    except InputError:
+        return question  # `answer` says what is wrong with this row
+    joined = joined_question(conversation)
+    if how == "history":
+        return joined
+    try:
+        completion = rewritten_question(conversation, load_model(model, connection))
+    except EndpointError as error:
+        stop_if_unusable(error)
+        return joined
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    return completion.text.strip().partition("\n")[0] or joined
+
+
+def find(
+    question: str,
+    rewritten: str | None,
+    *,
+    index: str,
+    base: Path,
+    mode: Mode,
+    top_k: int,
+    min_similarity: float,
+    embedding: str = EMBEDDED_EMBEDDING,
+    embedding_connection: Any = None,
+    search_connection: Any = None,
+) -> dict[str, Any]:
+    """The passages for a question: `passages` (records, best first), `retrieval` (how it went) and `enough`.
+
+    rewritten: the question to search for, None where there was nothing to rewrite. base: what a relative `index` is
+    relative to. min_similarity: least similarity of the best passage for `enough`; keyword search has none and any
+    passage is enough. `retrieval.seconds` covers embedding the question and searching. A row that cannot be searched
+    has `retrieval.error` and no passages. Raises UserErrorException where no row can succeed.
+    """
+    query = rewritten or question
+    try:
+        model = (
+            None if mode == "keyword" and index.startswith(AZURE) else load_embedding(embedding, embedding_connection)
+        )
+        engine = open_index(index, base, model, search_connection)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    started, problem, hits = time.perf_counter(), "", []
+    try:
+        hits = retrieve(engine, model, query, top_k, mode)
+    except EndpointError as error:
+        stop_if_unusable(error)
+        problem = str(error)
+    except InputError as error:
+        if query.strip():
+            raise UserErrorException(str(error)) from None
+        problem = str(error)
+    similarities = [hit.similarity for hit in hits if hit.similarity is not None]
+    enough = bool(hits) and max(similarities, default=1.0) >= min_similarity
+    retrieval = {
+        "query": query,
+        "mode": mode,
+        "seconds": time.perf_counter() - started,
+        "enough": enough,
+        "engine": index if index.startswith(AZURE) else "local",
+        "rewritten": rewritten is not None,
+        "error": problem,
+    }
+    return {"passages": to_records(hits), "retrieval": retrieval, "enough": enough or bool(problem)}
+
+
+def choose(
+    passages: Sequence[dict[str, Any]],
+    enough: bool,
+    *,
+    model: str,
+    connection: Any,
+    most_tokens: int,
+    most_passages: int,
+) -> list[dict[str, Any]]:
+    """The records, those numbered that the model is to see: none unless there is `enough`."""
+    if not enough or not passages:
+        return list(passages)
+    try:
+        loaded = load_model(model, connection)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    room = most_tokens if loaded.context_length is None else min(most_tokens, loaded.context_length // 2)
+    return pack(passages, loaded.count_tokens, room, most_passages)
+
+
+def answer(
+    *,
+    system: str,
+    question: str,
+    chat_history: Sequence[Any],
+    passages: Sequence[dict[str, Any]],
+    problem: str,
+    model: str,
+    max_new_tokens: int,
+    temperature: float,
+    connection: Any = None,
+) -> dict[str, Any]:
+    """The record of the model's answer from the numbered passages; see `bakeoff.models.base.Completion`.
+
+    problem: why there are no passages, "" where there are. Failures are treated as `promptflow_chat.chat_turn` treats
+    them.
+    """
+    try:
+        parameters = Parameters(max_new_tokens, temperature, stop=_STOP, overflow="truncate")
+        loaded = load_model(model, connection)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    try:
+        messages = to_messages(system, question, chat_history)
+        if problem:
+            raise InputError(problem)
+        prompt = Message("user", f"{passages_text(passages)}\n\nQuestion: {question}")
+        instructions = [message for message in messages if message.role == "system"]
+        history = messages[len(instructions) : -1]
+        completion = complete(loaded, [*instructions, *_EXAMPLE, *history, prompt], parameters)
+    except (InputError, EndpointError) as error:
+        stop_if_unusable(error)
+        completion = Completion("", "error", loaded.identity, error=str(error))
+    if completion.error and not completion.text:
+        report(completion.error)
+    return completion.to_dict()
+
+
+def cite(
+    completion: dict[str, Any] | None, question: str, passages: Sequence[dict[str, Any]], put_in: bool
+) -> dict[str, Any]:
+    """What the flow gives: `answer`, `completion` and `citations` (see bakeoff.retrieval.citing).
+
+    completion: None where the model was not asked, because retrieval found nothing good enough: the answer is
+    UNKNOWN. put_in: whether citations are put in where the model wrote none.
+    """
+    if completion is None:
+        return {"answer": UNKNOWN, "completion": {}, "citations": check_citations(UNKNOWN, passages, "model").to_dict()}
+    text = str(completion["text"])
+    citations = check_citations(text, passages, "model")
+    if put_in and citations.source == "none" and text and shown(passages) and not is_abstention(text):
+        text = attribute(text, passages, SupportCheck(lambda texts: load_embedding().embed(texts), question))
+        citations = check_citations(text, passages, "attributed")
+    return {"answer": text, "completion": completion, "citations": citations.to_dict()}
