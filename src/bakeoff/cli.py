@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from bakeoff import __version__, catalog
+from bakeoff import __version__, benchmark_command, catalog, index_command
 from bakeoff.errors import BakeoffError
 
 
@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor = verbs.add_parser("doctor", help="check a bundle's flows, run files and data before anything runs")
     doctor.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here")
     doctor.set_defaults(run=_doctor)
+    index_command.add_verb(verbs)
+    benchmark_command.add_verb(verbs)
     return parser
 
 

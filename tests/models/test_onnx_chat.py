@@ -220,9 +220,8 @@ def test_a_failing_runtime_is_explained(phi3: OnnxChatModel, monkeypatch: pytest
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(og, "Generator", fail)
-    for call in (lambda: phi3.complete(HELLO), lambda: phi3.loglikelihood("a", [" b"])):
-        with pytest.raises(BakeoffError, match=r"tiny-phi3.*out of memory"):
-            call()
+    with pytest.raises(BakeoffError, match=r"tiny-phi3.*out of memory"):
+        phi3.complete(HELLO)
     monkeypatch.undo()
     assert phi3.complete(HELLO, Parameters(max_new_tokens=2)).completion_tokens == 2
 

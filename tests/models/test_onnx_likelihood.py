@@ -27,6 +27,8 @@ class PlainRuntime:
         """Log-probabilities [positions, vocabulary] after `ids`, which follow `before` tokens; the cache after them."""
         feed: dict[str, Any] = {"input_ids": ids[None].astype(np.int64), **past}
         feed["attention_mask"] = np.ones((1, before + len(ids)), np.int64)
+        if self._session.get_overridable_initializers():
+            feed["logits_from"] = np.array([0])
         for given in self._session.get_inputs():
             if given.name not in feed:
                 feed[given.name] = np.zeros((1, given.shape[1], 0, given.shape[3]), np.float32)

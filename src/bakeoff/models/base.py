@@ -112,11 +112,15 @@ class Delta:
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """Natural-log probability of a continuation: its sum over `tokens`, and whether greedy decoding would write it."""
+    """Natural-log probability of a continuation: its sum over `tokens`, and whether greedy decoding would write it.
+
+    dropped_tokens counts those left out at the beginning of the prefix to make the text fit.
+    """
 
     logprob: float
     tokens: int
     is_greedy: bool
+    dropped_tokens: int = 0
 
 
 class ChatModel(Protocol):
@@ -144,9 +148,12 @@ class ChatModel(Protocol):
         """The whole answer at once; raises as `stream` does."""
         ...
 
-    def loglikelihood(self, prefix: str, continuations: Sequence[str]) -> list[LogLikelihood]:
+    def loglikelihood(
+        self, prefix: str, continuations: Sequence[str], overflow: Literal["error", "truncate"] = "error"
+    ) -> list[LogLikelihood]:
         """Log-likelihood of each continuation after the shared raw-text prefix (no chat template).
 
+        overflow `truncate` drops the beginning of a prefix that does not fit; `error` raises PromptTooLongError.
         Raises NotSupportedError where the provider gives no log-probabilities of given text.
         """
         ...

@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from bakeoff import catalog
 from bakeoff.errors import BakeoffError, InputError, NotSupportedError
@@ -19,9 +21,10 @@ from bakeoff.models.base import (
     Parameters,
     last_completion,
 )
-from bakeoff.models.onnx_likelihood import score
+from bakeoff.models.onnx_likelihood import score, token_pairs
 from bakeoff.models.onnx_prompt import Prompt, PromptBuilder
 from bakeoff.models.onnx_runtime import open_model
+from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
 from bakeoff.models.onnx_text import Part, TextEncoder, control_tokens
 from bakeoff.models.onnx_vision import MARKUPS, Vision, model_inputs
 from bakeoff.models.stop_strings import StopStrings
@@ -67,14 +70,19 @@ class OnnxChatModel:
         """The whole answer at once; raises as `stream` does."""
         return last_completion(self.stream(messages, parameters))
 
-    def loglikelihood(self, prefix: str, continuations: Sequence[str]) -> list[LogLikelihood]:
-        """Log-likelihood of each continuation after the prefix; see `bakeoff.models.onnx_likelihood.score`.
+    def loglikelihood(
+        self, prefix: str, continuations: Sequence[str], overflow: Literal["error", "truncate"] = "error"
+    ) -> list[LogLikelihood]:
+        """Log-likelihood of each continuation after the prefix; see `bakeoff.models.onnx_likelihood`.
 
+        What a prefix has in common with the last one is not computed again: call with similar prefixes in a row. The
+        first call loads the weights a second time, for ONNX Runtime without onnxruntime-genai.
         Raises NotSupportedError for most multimodal models.
         """
         with self._exclusive():
+            pairs, dropped = token_pairs(self._runtime, self._encoder, self._prompts, prefix, continuations, overflow)
             try:
-                return score(self._runtime, self._encoder, self._prompts, prefix, continuations)
+                return score(self._runtime, pairs, dropped, self._scorer)
             except RuntimeError as error:
                 if str(error).startswith("RewindTo is currently not supported"):
                     raise NotSupportedError(
@@ -82,6 +90,10 @@ class OnnxChatModel:
                         f"{self._runtime.model.type} model; take a text model"
                     ) from error
                 raise self._failure(error) from error
+
+    @cached_property
+    def _scorer(self) -> PrefixScorer | None:
+        return open_scorer(self.folder, self._runtime) if self.identity.execution_provider == "cpu" else None
 
     def _deltas(self, messages: Sequence[Message], parameters: Parameters, started: float) -> Iterator[Delta]:
         prompt = self._prompts.build(messages, parameters)

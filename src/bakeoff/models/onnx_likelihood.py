@@ -1,16 +1,18 @@
 """How likely a model finds given texts, with the token boundaries of EleutherAI's lm-evaluation-harness (`HFLM`)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any
+from dataclasses import replace
+from itertools import chain, groupby
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.errors import InputError
+from bakeoff.errors import InputError, PromptTooLongError
 from bakeoff.models.base import LogLikelihood
 from bakeoff.models.onnx_prompt import PromptBuilder
 from bakeoff.models.onnx_runtime import Runtime
+from bakeoff.models.onnx_scoring import PrefixScorer, single_tokens_together
 from bakeoff.models.onnx_text import Ids, Part, TextEncoder
 
 Logits = NDArray[np.float32]
@@ -19,25 +21,65 @@ TOKENS_AT_ONCE = 128
 """Bounds the memory of the logits of all positions: 128 positions of 49,152 float32 are 25 MB."""
 
 
-def score(
-    runtime: Runtime, encoder: TextEncoder, prompts: PromptBuilder, prefix: str, continuations: Sequence[str]
-) -> list[LogLikelihood]:
-    """Log-likelihood of each continuation after the shared prefix: raw text, in which control tokens stay text.
+def token_pairs(
+    runtime: Runtime,
+    encoder: TextEncoder,
+    prompts: PromptBuilder,
+    prefix: str,
+    continuations: Sequence[str],
+    overflow: Literal["error", "truncate"],
+) -> tuple[list[tuple[Ids, Ids]], list[int]]:
+    """Token ids of the prefix and of each continuation (see `split_tokens`), and how many of the prefix were dropped.
 
-    The prefix is computed once. Raises PromptTooLongError, and InputError as `split_tokens` does.
+    overflow `truncate` drops them from the left, so that the model is fed its whole context (lm-evaluation-harness,
+    `HFLM._loglikelihood_tokens`: the last token is not fed); `error` raises PromptTooLongError, as both do where not
+    even one token of the prefix is left. Raises InputError as `split_tokens` does.
     """
-    pairs = []
+    pairs, dropped = [], []
     for continuation in continuations:
-        prompts.check_length([Part(prefix + continuation)], 0, "shorten the prefix or the continuation")
-        pairs.append(split_tokens(encoder, runtime.start_token, prefix, continuation))
+        if overflow == "error":
+            prompts.check_length([Part(prefix + continuation)], 0, "shorten the prefix or the continuation")
+        shared, own = split_tokens(encoder, runtime.start_token, prefix, continuation)
+        excess = max(0, len(shared) + len(own) - runtime.context - 1)
+        if excess >= len(shared):
+            raise PromptTooLongError(
+                f"the continuation alone has {len(own):,} tokens, the context {runtime.context:,}: shorten it"
+            )
+        pairs.append((shared[excess:], own))
+        dropped.append(excess)
+    return pairs, dropped
+
+
+def score(
+    runtime: Runtime, pairs: Sequence[tuple[Ids, Ids]], dropped: Sequence[int], scorer: PrefixScorer | None
+) -> list[LogLikelihood]:
+    """Log-likelihood of each pair of `token_pairs`; without a scorer onnxruntime-genai's generator gives the logits.
+
+    A prefix is computed once for all continuations that follow it.
+    """
     if not pairs:
         return []
-    shared = pairs[0][0]
-    generator = runtime.generator(len(shared) + max(len(own) for _, own in pairs))
-    generator.append_tokens(shared)
-    after_prefix = _last_logits(generator)
-    feed = _feed_together if runtime.gives_all_logits else _feed_one_by_one
-    return [_score_one(own, chain([after_prefix], feed(generator, shared, own))) for _, own in pairs]
+    if scorer is None:
+        scores = _score_by_generator(runtime, pairs)
+    elif single_tokens_together(pairs):
+        row = scorer.logits(*pairs[0])
+        scores = [_score_one(own, [row]) for _, own in pairs]
+    else:
+        scores = [_score_one(own, [scorer.logits(shared, own)]) for shared, own in pairs]
+    return [replace(one, dropped_tokens=count) for one, count in zip(scores, dropped, strict=True)]
+
+
+def _score_by_generator(runtime: Runtime, pairs: Sequence[tuple[Ids, Ids]]) -> list[LogLikelihood]:
+    scores = []
+    for _, group in groupby(pairs, key=lambda pair: pair[0].tobytes()):
+        same_prefix = list(group)
+        shared = same_prefix[0][0]
+        generator = runtime.generator(len(shared) + max(len(own) for _, own in same_prefix))
+        generator.append_tokens(shared)
+        after_prefix = _last_logits(generator)
+        feed = _feed_together if runtime.gives_all_logits else _feed_one_by_one
+        scores += [_score_one(own, chain([after_prefix], feed(generator, shared, own))) for _, own in same_prefix]
+    return scores
 
 
 def split_tokens(encoder: TextEncoder, start_token: int, prefix: str, continuation: str) -> tuple[Ids, Ids]:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from bakeoff.errors import InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import (
@@ -87,7 +87,9 @@ class OpenAIChatModel:
             time.sleep(min(0.5 * 2**attempt, 8.0))
         return last_completion(self._deltas(messages, parameters, started))
 
-    def loglikelihood(self, prefix: str, continuations: Sequence[str]) -> list[LogLikelihood]:
+    def loglikelihood(
+        self, prefix: str, continuations: Sequence[str], overflow: Literal["error", "truncate"] = "error"
+    ) -> list[LogLikelihood]:
         """Raises NotSupportedError: the protocol has no way to ask for it."""
         raise NotSupportedError(
             f"{self.identity.name} at {self.endpoint.host}: chat endpoints give no log-likelihood of a given text. "

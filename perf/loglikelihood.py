@@ -1,0 +1,110 @@
+"""Log-likelihood of multiple-choice items with prefix reuse, against the same without it, in one run.
+
+    python perf/loglikelihood.py ../shared/benchmarks [--model FOLDER] [--items 16]
+
+MMLU with five examples (items of two subjects) and HellaSwag. Contenders, each on the same token ids: prefix reuse
+(bakeoff.models.onnx_scoring); one run over the whole text a choice, as lm-evaluation-harness's onnxruntime-genai
+backend does; onnxruntime-genai's generator token by token after each item's prefix. Differences are to the whole text.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bakeoff import catalog
+from bakeoff.benchmarks.data import load_rows
+from bakeoff.benchmarks.registry import find
+from bakeoff.benchmarks.tasks import Answer, Item, Task
+from bakeoff.models.base import LogLikelihood
+from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.onnx_likelihood import score, split_tokens
+from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
+from bakeoff.models.onnx_text import Ids
+
+SUBJECTS = ("anatomy", "world_religions")
+Pairs = Sequence[tuple[Ids, Ids]]
+Contender = Callable[[Pairs], list[LogLikelihood]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--items", type=int, default=16)
+    options = parser.parse_args()
+    folder = options.model or catalog.ensure("smollm2-135m-instruct", print)
+    model = OnnxChatModel(folder, folder.name)
+    table = Table("items", "contender", "seconds", "times", "tokens", "greatest difference", "accuracy")
+    for task, items in chosen(options.data, options.items):
+        measure(table, model, task, items)
+    Console(width=110).print(table)
+
+
+def chosen(data: Path, count: int) -> list[tuple[Task, list[Item]]]:
+    mmlu, hellaswag = find("mmlu"), find("hellaswag")
+    assert mmlu.examples
+    rows = [row for row in load_rows(mmlu.questions, data / "mmlu").records if row["subject"] in SUBJECTS]
+    letters = mmlu.items(rows, load_rows(mmlu.examples, data / "mmlu").records, mmlu.shots)
+    halves = [[item for item in letters if item.stratum == subject][: count // 2] for subject in SUBJECTS]
+    endings = hellaswag.items(load_rows(hellaswag.questions, data / "hellaswag").records[:count], [], 0)
+    return [(mmlu, halves[0] + halves[1]), (hellaswag, endings)]
+
+
+def measure(table: Table, model: OnnxChatModel, task: Task, items: list[Item]) -> None:
+    """Add a row for each contender: seconds, speed-up, tokens through the model, difference, accuracy."""
+    runtime, encoder = model._runtime, model._encoder
+    items = sorted(items, key=lambda item: item.prompt)
+    pairs = [[split_tokens(encoder, runtime.start_token, i.prompt, choice) for choice in i.choices] for i in items]
+    scorer = open_scorer(model.folder, runtime)
+    assert scorer is not None, "this graph has no prefix reuse"
+
+    def whole(one: Pairs) -> list[LogLikelihood]:
+        return [score(runtime, [pair], [0], forgetting(scorer))[0] for pair in one]
+
+    contenders: dict[str, Contender] = {
+        "whole text a choice": whole,
+        "token by token": lambda one: score(runtime, one, [0] * len(one), None),
+        "prefix reuse": lambda one: score(runtime, one, [0] * len(one), scorer),
+    }
+    baseline: list[list[LogLikelihood]] = []
+    first_seconds = 0.0
+    for name, contender in contenders.items():
+        contender(pairs[0])
+        forgetting(scorer)
+        tokens, started = scorer.computed, time.perf_counter()
+        scores = [contender(one) for one in pairs]
+        seconds = time.perf_counter() - started
+        baseline, first_seconds = baseline or scores, first_seconds or seconds
+        apart = max(
+            abs(a.logprob - b.logprob)
+            for one, other in zip(scores, baseline, strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
+        right = [
+            task.score(item, Answer(tuple(s.logprob for s in one)))["acc"]
+            for item, one in zip(items, scores, strict=True)
+        ]
+        through = f"{scorer.computed - tokens:,}" if scorer.computed > tokens else "-"
+        table.add_row(
+            f"{task.name}, {len(items)}",
+            name,
+            f"{seconds:.1f}",
+            f"{first_seconds / seconds:.1f}",
+            through,
+            f"{apart:.1e}",
+            f"{sum(right) / len(right):.3f}",
+        )
+
+
+def forgetting(scorer: PrefixScorer) -> PrefixScorer:
+    """The scorer, with nothing to reuse."""
+    scorer._ids = scorer._ids[:0]
+    return scorer
+
+
+if __name__ == "__main__":
+    main()

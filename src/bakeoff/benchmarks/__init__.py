@@ -1,0 +1,1 @@
+"""The public benchmark suites: load the data, write the prompts, score the answers, each suite one file."""

@@ -1,0 +1,145 @@
+"""A benchmark's rows, from a folder of JSON Lines or parquet files or from the Hugging Face hub; stratified subsets."""
+
+import hashlib
+import json
+import math
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.errors import DownloadError, InputError, NotSupportedError
+
+if TYPE_CHECKING:
+    from bakeoff.benchmarks.tasks import Item
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows come from.
+
+    names: the file in a folder is the first of `<name>.jsonl`, `<name>.parquet`, `<name>-*.parquet` that is there.
+    repository, revision and file: the parquet file on the hub. columns: what every row must have.
+    """
+
+    names: tuple[str, ...]
+    repository: str
+    revision: str
+    file: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows and where they are from: the path of a file, or `hub:repository@revision/file`."""
+
+    records: list[Record]
+    origin: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the rows in canonical JSON: the same whatever file they lay in."""
+        digest = hashlib.sha256()
+        for record in self.records:
+            digest.update(json.dumps(record, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+        return digest.hexdigest()
+
+
+def load_rows(source: Source, folder: Path | None) -> Rows:
+    """The rows of a source, from `folder`, or from the hub where that is None.
+
+    Raises InputError for a folder without such a file and for a malformed row (file and line), DownloadError where the
+    hub gives nothing, NotSupportedError where parquet cannot be read.
+    """
+    path = _on_hub(source) if folder is None else _in_folder(source, folder)
+    records = _read_parquet(path) if path.suffix == ".parquet" else _read_json_lines(path)
+    for number, record in enumerate(records, 1):
+        missing = [column for column in source.columns if record.get(column) is None]
+        if missing:
+            raise InputError(f"{path}, row {number}: there is no {', '.join(missing)}; see `bakeoff benchmark list`")
+    if not records:
+        raise InputError(f"{path} has no rows")
+    return Rows(
+        records, str(path) if folder is not None else f"hub:{source.repository}@{source.revision}/{source.file}"
+    )
+
+
+def _in_folder(source: Source, folder: Path) -> Path:
+    patterns = [
+        pattern for name in source.names for pattern in (f"{name}.jsonl", f"{name}.parquet", f"{name}-*.parquet")
+    ]
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            return path
+    raise InputError(f"{folder} has none of {', '.join(patterns)}")
+
+
+def _on_hub(source: Source) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(source.repository, source.file, repo_type="dataset", revision=source.revision))
+    except Exception as error:  # the hub's, its HTTP library's and the file system's have no common base
+        raise DownloadError(
+            f"{source.repository}@{source.revision}/{source.file} cannot be fetched from the Hugging Face hub "
+            f"({type(error).__name__}): check the network, or give a folder with --data"
+        ) from error
+
+
+def _read_json_lines(path: Path) -> list[Record]:
+    records: list[Record] = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: not JSON ({error})") from error
+            if not isinstance(record, dict):
+                raise InputError(f"{path}, line {number}: not a JSON object")
+            records.append(record)
+    return records
+
+
+def _read_parquet(path: Path) -> list[Record]:
+    import pandas  # type: ignore[import-untyped]
+
+    try:
+        frame = pandas.read_parquet(path)
+    except ImportError as error:
+        raise NotSupportedError(f"{path}: install pyarrow to read parquet, or give JSON Lines with --data") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as parquet: {error}") from error
+    records: list[Record] = json.loads(frame.to_json(orient="records"))
+    return records
+
+
+def subset(items: Sequence["Item"], limit: int | None, seed: int) -> list["Item"]:
+    """`limit` of the items, of each stratum its share (largest remainders), drawn with the seed; in the old order.
+
+    A stratum's draw depends on the seed and its name only. All items where the limit is None or not below their
+    number. Raises InputError for a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"the limit is {limit}: it must be 1 or more")
+    if limit is None or limit >= len(items):
+        return list(items)
+    strata: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        strata[item.stratum].append(index)
+    shares = {stratum: limit * len(members) / len(items) for stratum, members in strata.items()}
+    counts = {stratum: math.floor(share) for stratum, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda stratum: (counts[stratum] - shares[stratum], stratum))
+    for stratum in by_remainder[: limit - sum(counts.values())]:
+        counts[stratum] += 1
+    chosen = [
+        index
+        for stratum, members in strata.items()
+        for index in random.Random(f"{seed}:{stratum}").sample(members, counts[stratum])
+    ]
+    return [items[index] for index in sorted(chosen)]
