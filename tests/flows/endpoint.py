@@ -27,7 +27,8 @@ def endpoint() -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             running.paths.append(self.path)
-            question = request["messages"][-1]["content"]
+            content = request["messages"][-1]["content"]
+            question = content if isinstance(content, str) else json.dumps(content)
             if question.startswith("HTTP "):
                 return self.send(int(question.removeprefix("HTTP ")), {"error": {"message": "as you wished"}})
             self.send_response(200)

@@ -35,7 +35,7 @@ class OnnxChatModel:
 
     Calls run one after another; a stream holds the model until it is exhausted or closed. onnxruntime-genai keeps
     Python's lock while it reads a prompt, so other threads stand still then.
-    Raises as `open_model` and `control_tokens` do.
+    sees_images: whether messages may carry images. Raises as `open_model` and `control_tokens` do.
     """
 
     def __init__(self, folder: Path, name: str, execution_provider: str = "cpu"):
@@ -44,6 +44,7 @@ class OnnxChatModel:
         self._encoder = TextEncoder(self._runtime.tokenizer, control_tokens(folder))
         vision = Vision(self._runtime, self._encoder, folder) if self._runtime.model.type in MARKUPS else None
         self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name, vision)
+        self.sees_images = vision is not None
         self._lock = threading.Lock()
         self._user: int | None = None
         self.identity = ModelIdentity(name, "onnx", catalog.revision(folder), execution_provider)

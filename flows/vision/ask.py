@@ -1,0 +1,33 @@
+from typing import Union
+
+from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
+from promptflow.core import tool
+
+from bakeoff.hosts import promptflow_vision
+
+# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
+Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+
+
+@tool
+def ask(
+    system: str,
+    question: str,
+    chat_history: list,
+    ocr: dict,
+    model: str,
+    max_new_tokens: int,
+    temperature: float,
+    connection: Connection = None,
+) -> dict:
+    """The whole record of a text model's answer from what OCR read."""
+    return promptflow_vision.ask(
+        system=system,
+        question=question,
+        chat_history=chat_history,
+        ocr=ocr,
+        model=model,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        connection=connection,
+    )

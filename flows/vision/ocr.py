@@ -1,0 +1,9 @@
+from promptflow.core import tool
+
+from bakeoff.hosts import promptflow_vision
+
+
+@tool
+def ocr(image: object) -> dict:
+    """What OCR reads in the pictures: text, fields, lines with their confidence."""
+    return promptflow_vision.read(image)
