@@ -62,10 +62,14 @@ def split_table(metrics: Mapping[str, float], split: str) -> Table:
     keys = (key.removeprefix(prefix) for key in metrics if key.startswith(prefix))
     columns = [key for key in keys if not key.startswith("rows") and not key.endswith("_rows_scored")]
     headers = [Column(column.replace("_", " "), justify="right") for column in ("rows", *columns)]
-    table = Table(split.replace("_", " "), *headers, box=SIMPLE_HEAD)
+    table = Table(Column(split.replace("_", " "), no_wrap=True), *headers, box=SIMPLE_HEAD)
     for name in names:
-        means = [number(metrics.get(f"{start}{name}_{column}")) for column in columns]
-        table.add_row(name.replace("_", " "), str(int(metrics[f"{start}{name}_rows"])), *means)
+        part = f"{start}{name}_"
+        scored = [metrics.get(f"{part}{column}_rows_scored", 1) for column in columns]
+        means = [
+            number(metrics.get(f"{part}{column}") if n else None) for column, n in zip(columns, scored, strict=True)
+        ]
+        table.add_row(name.replace("_", " "), str(int(metrics[f"{part}rows"])), *means)
     return table
 
 
