@@ -4,13 +4,16 @@
 
 MMLU with five examples (items of two subjects) and HellaSwag. Contenders, each on the same token ids: prefix reuse
 (bakeoff.models.onnx_scoring); one run over the whole text a choice, as lm-evaluation-harness's onnxruntime-genai
-backend does; onnxruntime-genai's generator token by token after each item's prefix. Differences are to the whole text.
+backend does; onnxruntime-genai's generator token by token after each item's prefix. Rounds of all contenders in turn;
+the median, least and most seconds. Differences are to the whole text.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
+from statistics import fmean, median
 
 from rich.console import Console
 from rich.table import Table
@@ -25,6 +28,7 @@ from bakeoff.models.onnx_likelihood import score, split_tokens
 from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
 from bakeoff.models.onnx_text import Ids
 
+ROUNDS = 3
 SUBJECTS = ("anatomy", "world_religions")
 Pairs = Sequence[tuple[Ids, Ids]]
 Contender = Callable[[Pairs], list[LogLikelihood]]
@@ -70,33 +74,31 @@ def measure(table: Table, model: OnnxChatModel, task: Task, items: list[Item]) -
         "token by token": lambda one: score(runtime, one, [0] * len(one), None),
         "prefix reuse": lambda one: score(runtime, one, [0] * len(one), scorer),
     }
-    baseline: list[list[LogLikelihood]] = []
-    first_seconds = 0.0
-    for name, contender in contenders.items():
-        contender(pairs[0])
-        forgetting(scorer)
-        tokens, started = scorer.computed, time.perf_counter()
-        scores = [contender(one) for one in pairs]
-        seconds = time.perf_counter() - started
-        baseline, first_seconds = baseline or scores, first_seconds or seconds
-        apart = max(
-            abs(a.logprob - b.logprob)
-            for one, other in zip(scores, baseline, strict=True)
-            for a, b in zip(one, other, strict=True)
-        )
-        right = [
-            task.score(item, Answer(tuple(s.logprob for s in one)))["acc"]
-            for item, one in zip(items, scores, strict=True)
-        ]
-        through = f"{scorer.computed - tokens:,}" if scorer.computed > tokens else "-"
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    tokens: dict[str, int] = {}
+    scores: dict[str, list[list[LogLikelihood]]] = {}
+    for _ in range(ROUNDS):
+        for name, contender in contenders.items():
+            forgetting(scorer)
+            before, started = scorer.computed, time.perf_counter()
+            scores[name] = [contender(one) for one in pairs]
+            seconds[name].append(time.perf_counter() - started)
+            tokens[name] = scorer.computed - before
+    medians = {name: median(times) for name, times in seconds.items()}
+    reference = list(chain.from_iterable(scores["whole text a choice"]))
+    for name in contenders:
+        flat = chain.from_iterable(scores[name])
+        apart = max(abs(a.logprob - b.logprob) for a, b in zip(flat, reference, strict=True))
+        answers = [Answer(tuple(s.logprob for s in one)) for one in scores[name]]
+        right = [task.score(item, answer)["acc"] for item, answer in zip(items, answers, strict=True)]
         table.add_row(
             f"{task.name}, {len(items)}",
             name,
-            f"{seconds:.1f}",
-            f"{first_seconds / seconds:.1f}",
-            through,
+            f"{medians[name]:.1f} ({min(seconds[name]):.1f} to {max(seconds[name]):.1f})",
+            f"{medians['whole text a choice'] / medians[name]:.1f}",
+            f"{tokens[name]:,}" if tokens[name] else "-",
             f"{apart:.1e}",
-            f"{sum(right) / len(right):.3f}",
+            f"{fmean(right):.3f}",
         )
 
 

@@ -2,7 +2,8 @@
 
     python perf/vision_baselines.py [--limit 298]
 
-OCR and model are flows/vision's nodes. Without the picture the model gets the question and the same system prompt. The
+OCR and model are flows/vision's nodes. Without the picture the model gets the same prompt with no
+text in it. The
 constant answer is the most frequent reference of the other questions of the same type. Differences are paired, with
 the 95 % intervals and p-values of bakeoff.experiments, after Holm; questions about one picture are one cluster.
 """
@@ -20,40 +21,39 @@ from bakeoff.experiments.multiplicity import adjust
 from bakeoff.experiments.paired import compare
 from bakeoff.experiments.pairing import pair, read_scores
 from bakeoff.hosts import promptflow_vision
-from bakeoff.hosts.promptflow_chat import to_messages
 from bakeoff.metrics import vision_rows
 from bakeoff.metrics.intervals import wilson_interval
 from bakeoff.metrics.rows import Row
 from bakeoff.metrics.summary import mean
-from bakeoff.models.base import Parameters
-from bakeoff.models.load import load_model
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data/vision/questions"
 MODEL = "smollm2-135m-instruct"
 METRICS = {"exact_match": "pass_fail", "anls": "continuous"}
+NOTHING: dict[str, Any] = {"text": "", "error": ""}
 FLOW, BLIND, CONSTANT = "OCR + SmolLM2", "SmolLM2 without the picture", "constant answer"
 
 
 def by_flow(row: dict[str, Any], ocr: dict[str, Any], system: str) -> dict[str, Any]:
     field = promptflow_vision.extract(row["question"], ocr)
-    asked = None
-    if not field["found"]:
-        asked = promptflow_vision.ask(
-            system=system,
-            question=row["question"],
-            chat_history=[],
-            ocr=ocr,
-            model=MODEL,
-            max_new_tokens=64,
-            temperature=0,
-        )
-    return promptflow_vision.answer(None, ocr, field, asked)
+    return promptflow_vision.answer(None, ocr, field, None if field["found"] else asked(row, ocr, system))
+
+
+def asked(row: dict[str, Any], ocr: dict[str, Any], system: str) -> dict[str, Any]:
+    return promptflow_vision.ask(
+        system=system,
+        question=row["question"],
+        chat_history=[],
+        ocr=ocr,
+        model=MODEL,
+        max_new_tokens=64,
+        temperature=0,
+    )
 
 
 def without_picture(row: dict[str, Any], system: str) -> dict[str, Any]:
-    completion = load_model(MODEL).complete(to_messages(system, row["question"], []), Parameters(max_new_tokens=64))
-    return {"answer": completion.text, "completion": completion.to_dict(), "ocr_text": None}
+    completion = asked(row, NOTHING, system)
+    return {"answer": completion["text"], "completion": completion, "ocr_text": None}
 
 
 def constant(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

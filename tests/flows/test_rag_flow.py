@@ -45,8 +45,8 @@ def output_rows(pf: Any, name: str) -> list[dict[str, Any]]:
 def batch(pf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The output of each of ROWS, by its name."""
     data = write_rows(tmp_path_factory.mktemp("rag") / "rows.jsonl", list(ROWS.values()))
-    pf("run", "create", "--file", FLOW / "run.yaml", "--data", data, "--name", "rag_rows")
-    return dict(zip(ROWS, output_rows(pf, "rag_rows"), strict=True))
+    pf("run", "create", "--file", FLOW / "run.yaml", "--data", data, "--name", "rag_flow_rows")
+    return dict(zip(ROWS, output_rows(pf, "rag_flow_rows"), strict=True))
 
 
 def test_flow_is_valid(pf):
@@ -100,10 +100,10 @@ def test_the_evaluation_scores_both_halves(pf, tmp_path: Path):
     rows = {row["id"]: row for row in map(json.loads, questions.read_text(encoding="utf-8").splitlines())}
     chosen = [rows["single_hop-001"], rows["conversational-001"], rows["unanswerable-001"], rows["table-001"]]
     data = write_rows(tmp_path / "rows.jsonl", chosen)
-    pf("run", "create", "--file", FLOW / "run.yaml", "--data", data, "--name", "rag_scored")
+    pf("run", "create", "--file", FLOW / "run.yaml", "--data", data, "--name", "rag_flow_scored")
     evaluation = ROOT / "evaluations/rag/run.yaml"
-    pf("run", "create", "--file", evaluation, "--data", data, "--run", "rag_scored", "--name", "rag_scores")
-    metrics = json.loads((pf.run_folder("rag_scores") / "metrics.json").read_text(encoding="utf-8"))
+    pf("run", "create", "--file", evaluation, "--data", data, "--run", "rag_flow_scored", "--name", "rag_flow_scores")
+    metrics = json.loads((pf.run_folder("rag_flow_scores") / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["rows_expected"] == 4
     assert metrics["recall_retrieved_rows_scored"] == 3
     assert metrics["recall_retrieved"] >= 0.5

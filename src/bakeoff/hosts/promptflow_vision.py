@@ -27,6 +27,13 @@ _REASONS = re.compile(
     re.IGNORECASE,
 )
 _STOP = ("\nQuestion:",)  # small models go on writing the prompt
+_SIGN = "Text in the picture:\nHarbour bicycles\nBicycle | EUR 12\nHelmet | EUR 3"
+_EXAMPLES = (  # small models are brief after examples only
+    Message("user", f'{_SIGN}\n\nQuestion: What is the amount in the line "Helmet"?'),
+    Message("assistant", "EUR 3"),
+    Message("user", f"{_SIGN}\n\nQuestion: Can a helmet be hired?"),
+    Message("assistant", "Yes"),
+)
 
 
 def sees_images(model: str, sees: str, connection: Any = None) -> bool:
@@ -124,11 +131,13 @@ def ask(
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
     try:
-        *before, last = to_messages(system, question, chat_history)
+        messages = to_messages(system, question, chat_history)
         if ocr["error"]:
             raise InputError(ocr["error"])
-        prompt = f"Text in the picture:\n{ocr['text'] or '(none)'}\n\nQuestion: {last.text}"
-        completion = complete(loaded, [*before, Message("user", prompt)], parameters)
+        instructions = [message for message in messages if message.role == "system"]
+        history = messages[len(instructions) : -1]
+        prompt = Message("user", f"Text in the picture:\n{ocr['text'] or '(none)'}\n\nQuestion: {question}")
+        completion = complete(loaded, [*instructions, *_EXAMPLES, *history, prompt], parameters)
     except (InputError, EndpointError) as error:
         stop_if_unusable(error)
         completion = Completion("", "error", loaded.identity, error=str(error))

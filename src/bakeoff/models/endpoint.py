@@ -41,7 +41,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _normalised_url(self.kind, self.base_url, self.source))
         for name, secret in (("api_key", self.api_key), *self.headers.items()):
-            _check_header_value(name, secret, self.source)
+            check_header_value(name, secret, self.source)
         if self.api_key is None and (self.kind == "serverless" or self.is_openai_platform):
             raise InputError(f"{self.source}: {self.host} needs an API key and none is set")
         if not self.timeout > 0 or self.max_retries < 0:
@@ -102,19 +102,19 @@ def endpoint_from_environment(kind: Kind | None = None) -> Endpoint:
     """
     if kind == "serverless":
         raise InputError("a serverless endpoint by environment: set OPENAI_BASE_URL=https://.../v1 and OPENAI_API_KEY")
-    if kind == "azure_openai" or (kind is None and _variable("AZURE_OPENAI_ENDPOINT")):
-        base_url = _variable("AZURE_OPENAI_ENDPOINT")
+    if kind == "azure_openai" or (kind is None and variable("AZURE_OPENAI_ENDPOINT")):
+        base_url = variable("AZURE_OPENAI_ENDPOINT")
         if not base_url:
             raise InputError("AZURE_OPENAI_ENDPOINT is not set: https://<your-resource>.openai.azure.com/")
         return Endpoint(
             "azure_openai",
             base_url,
-            _variable("AZURE_OPENAI_API_KEY"),
-            api_version=_variable("AZURE_OPENAI_API_VERSION") or _variable("OPENAI_API_VERSION") or AZURE_API_VERSION,
-            model=_variable("AZURE_OPENAI_DEPLOYMENT") or "",
+            variable("AZURE_OPENAI_API_KEY"),
+            api_version=variable("AZURE_OPENAI_API_VERSION") or variable("OPENAI_API_VERSION") or AZURE_API_VERSION,
+            model=variable("AZURE_OPENAI_DEPLOYMENT") or "",
             source="environment (AZURE_OPENAI_*)",
         )
-    base_url, api_key = _variable("OPENAI_BASE_URL"), _variable("OPENAI_API_KEY")
+    base_url, api_key = variable("OPENAI_BASE_URL"), variable("OPENAI_API_KEY")
     if not (base_url or api_key):
         also = "" if kind else "AZURE_OPENAI_ENDPOINT (Azure OpenAI), "
         raise InputError(
@@ -125,8 +125,8 @@ def endpoint_from_environment(kind: Kind | None = None) -> Endpoint:
         "openai",
         base_url or OPENAI_URL,
         api_key,
-        headers=_organization(_variable("OPENAI_ORG_ID")),
-        model=_variable("OPENAI_MODEL") or "",
+        headers=_organization(variable("OPENAI_ORG_ID")),
+        model=variable("OPENAI_MODEL") or "",
         source="environment (OPENAI_*)",
     )
 
@@ -136,7 +136,7 @@ def _azure_openai(connection: Any, source: str) -> Endpoint:
     return Endpoint(
         "azure_openai",
         connection.api_base or "",
-        None if entra else _key(connection.api_key, source),
+        None if entra else connection_key(connection.api_key, source),
         api_version=connection.api_version or AZURE_API_VERSION,
         source=source,
     )
@@ -146,14 +146,14 @@ def _openai(connection: Any, source: str) -> Endpoint:
     return Endpoint(
         "openai",
         connection.base_url or OPENAI_URL,
-        _key(connection.api_key, source),
+        connection_key(connection.api_key, source),
         headers=_organization(connection.organization),
         source=source,
     )
 
 
 def _serverless(connection: Any, source: str) -> Endpoint:
-    return Endpoint("serverless", connection.api_base or "", _key(connection.api_key, source), source=source)
+    return Endpoint("serverless", connection.api_base or "", connection_key(connection.api_key, source), source=source)
 
 
 def _custom(connection: Any, source: str) -> Endpoint:
@@ -173,7 +173,7 @@ def _custom(connection: Any, source: str) -> Endpoint:
     return Endpoint(
         kind,
         configs["base_url"],
-        _key(secrets["api_key"], source) if "api_key" in secrets else None,
+        connection_key(secrets["api_key"], source) if "api_key" in secrets else None,
         api_version=configs.get("api_version") or (AZURE_API_VERSION if kind == "azure_openai" else ""),
         headers=headers,
         model="" if "<" in model else model,
@@ -191,7 +191,8 @@ _READERS = {
 }
 
 
-def _variable(name: str) -> str | None:
+def variable(name: str) -> str | None:
+    """An environment variable without the spaces around it; None where it is unset or empty."""
     return os.environ.get(name, "").strip() or None
 
 
@@ -206,8 +207,12 @@ def _number(configs: Mapping[str, str], name: str, default: float, source: str) 
         raise InputError(f"{source}: configs.{name} is {configs[name]!r}, not a number") from None
 
 
-def _key(value: str | None, source: str) -> str:
-    """The key of a connection; Prompt Flow stores placeholders and shows stars where it withholds the value."""
+def connection_key(value: str | None, source: str) -> str:
+    """The key of a connection, without the spaces around it.
+
+    Raises InputError, naming `source`, where it has no value: Prompt Flow stores placeholders, and shows stars where
+    it withholds the value.
+    """
     key = (value or "").strip()
     if not key.strip("*") or (key.startswith("<") and key.endswith(">")):
         raise InputError(
@@ -216,7 +221,8 @@ def _key(value: str | None, source: str) -> str:
     return key
 
 
-def _check_header_value(name: str, value: str | None, source: str) -> None:
+def check_header_value(name: str, value: str | None, source: str) -> None:
+    """Raises InputError, naming `source` and `name` but not the value, for one that HTTP cannot carry."""
     if value is not None and (
         not value.strip() or value != value.strip() or not (value.isascii() and value.isprintable())
     ):

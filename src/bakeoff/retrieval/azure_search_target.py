@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bakeoff.errors import InputError
-from bakeoff.models.endpoint import _check_header_value, _key, _variable
+from bakeoff.models.endpoint import check_header_value, connection_key, variable
 
 if TYPE_CHECKING:
     from azure.search.documents import SearchClient
@@ -46,7 +46,7 @@ class AzureSearchTarget:
             raise InputError(f"{self.source}: the address may hold no user name, password, query or fragment")
         if parts.scheme == "http" and not (self.api_key and _is_this_machine(parts.hostname)):
             raise InputError(f"{self.source}: {parts.netloc} by http would send the credential readably: use https")
-        _check_header_value("api_key", self.api_key, self.source)
+        check_header_value("api_key", self.api_key, self.source)
         object.__setattr__(self, "endpoint", url)
 
     @property
@@ -92,21 +92,21 @@ def search_target(connection: Any = None) -> AzureSearchTarget:
     missing values.
     """
     if connection is None:
-        endpoint = _variable("AZURE_SEARCH_ENDPOINT")
+        endpoint = variable("AZURE_SEARCH_ENDPOINT")
         if not endpoint:
             raise InputError(
                 "no search service is set: give a connection, or set AZURE_SEARCH_ENDPOINT to "
                 "https://<your-service>.search.windows.net"
             )
         source = "environment (AZURE_SEARCH_*)"
-        return AzureSearchTarget(endpoint, _variable("AZURE_SEARCH_API_KEY"), source=source)
+        return AzureSearchTarget(endpoint, variable("AZURE_SEARCH_API_KEY"), source=source)
     source = f"connection {getattr(connection, 'name', None) or type(connection).__name__!r}"
     if not any(cls.__name__ in CONNECTIONS for cls in type(connection).__mro__):
         raise InputError(f"{source} is of type {type(connection).__name__}: use one of {', '.join(CONNECTIONS)}")
     entra = connection.auth_mode == "meid_token"
     return AzureSearchTarget(
         connection.api_base or "",
-        None if entra else _key(connection.api_key, source),
+        None if entra else connection_key(connection.api_key, source),
         api_version=max(connection.api_version or "", API_VERSION),
         source=source,
     )

@@ -105,6 +105,7 @@ class Keywords:
 
         self._index = tantivy.Index.open(str(folder))
         self._searcher = self._index.searcher()
+        self.search("any", 1)  # what is damaged or missing shows with the first query
 
     def search(self, question: str, top_k: int) -> dict[int, float]:
         """BM25 score (k1 1.2, b 0.75, as tantivy has them) by row, best first, at most top_k; any word may match."""

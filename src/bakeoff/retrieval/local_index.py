@@ -47,17 +47,28 @@ class LocalIndex:
 
     Hybrid search fuses the first CANDIDATES of both sides (bakeoff.retrieval.fusion). Every hit of a search with a
     vector has its similarity.
-    Raises InputError for a folder that is no index or one of another format.
+    Raises InputError for a folder that is no index, one of another format, or a damaged one (naming the file).
     """
 
     def __init__(self, folder: Path):
-        manifest = _manifest(folder)
-        if manifest is None:
-            raise InputError(f"{folder} is not an index: make one by `bakeoff index DOCS --out {folder}`")
+        while True:
+            manifest = _manifest(folder)
+            if manifest is None:
+                raise InputError(f"{folder} is not an index: make one by `bakeoff index DOCS --out {folder}`")
+            try:
+                self._open(folder, manifest)
+                return
+            except InputError:
+                if _manifest(folder) == manifest:
+                    raise  # otherwise a new generation has replaced this one meanwhile
+
+    def _open(self, folder: Path, manifest: dict[str, Any]) -> None:
         generation = folder / manifest["generation"]
         self.settings = IndexSettings(**manifest["settings"])
         self.documents, self.chunks = manifest["documents"], manifest["chunks"]
-        self._store = _part(generation / _STORE, lambda path: Store(path, read_only=True))
+        self._store = Store(generation / _STORE, read_only=True)
+        if self._store.settings() != self.settings:
+            raise InputError(f"{generation / _STORE} is damaged: make the index again in a new folder")
         self._vectors = _part(generation / _VECTORS, Vectors)
         self._keywords = _part(generation / _KEYWORDS, Keywords)
 

@@ -4,12 +4,15 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.errors import InputError
 from bakeoff.retrieval.chunks import Chunk
 from bakeoff.retrieval.engine import Hit, IndexSettings
 
@@ -28,20 +31,22 @@ _STORED = np.dtype("<f2")
 class Store:
     """One SQLite file. Vectors are kept as float16: a dot product moves by less than 0.001.
 
-    Create a new file with `Store.create`, which raises FileExistsError where there is one.
+    Create a new file with `Store.create`, which raises FileExistsError where there is one. Every method raises
+    InputError naming the file where it is missing, damaged or cannot be written.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False):
-        address = f"{path.resolve().as_uri()}?mode={'ro&immutable=1' if read_only else 'rw'}"
-        self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        self._connection.execute("pragma schema_version")  # raises now where this is no SQLite file
+        self._path = path
         self._lock = threading.Lock()
+        address = f"{path.resolve().as_uri()}?mode={'ro&immutable=1' if read_only else 'rw'}"
+        with self._failures_in_words():
+            self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
 
     @classmethod
     def create(cls, path: Path, settings: IndexSettings) -> "Store":
         path.touch(exist_ok=False)
         store = cls(path)
-        with store._connection as connection:
+        with store._failures_in_words(), store._connection as connection:
             connection.executescript(f"begin; {_SCHEMA}")
             connection.execute("insert into settings values (?)", (json.dumps(asdict(settings)),))
         return store
@@ -51,19 +56,18 @@ class Store:
 
     def settings(self) -> IndexSettings | None:
         """None for a file whose creation was interrupted."""
-        try:
-            (text,) = self._connection.execute("select json from settings").fetchone()
-        except sqlite3.OperationalError:
+        if not self._fetch("select 1 from sqlite_master where name = 'settings'"):
             return None
+        ((text,),) = self._fetch("select json from settings")
         return IndexSettings(**json.loads(text))
 
     def documents(self) -> dict[str, str]:
         """SHA-256 by path."""
-        return dict(self._connection.execute("select path, sha256 from documents"))
+        return dict(self._fetch("select path, sha256 from documents"))
 
     def put(self, path: str, sha256: str, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Replace a document, all of it or nothing."""
-        with self._connection as connection:
+        with self._failures_in_words(), self._connection as connection:
             connection.execute("delete from chunks where path = ?", (path,))
             connection.execute("insert or replace into documents values (?, ?)", (path, sha256))
             connection.executemany(
@@ -75,47 +79,58 @@ class Store:
             )
 
     def remove(self, path: str) -> None:
-        with self._connection as connection:
+        with self._failures_in_words(), self._connection as connection:
             connection.execute("delete from chunks where path = ?", (path,))
             connection.execute("delete from documents where path = ?", (path,))
 
     def count(self) -> int:
         """How many chunks there are."""
-        (count,) = self._connection.execute("select count(*) from chunks").fetchone()
+        ((count,),) = self._fetch("select count(*) from chunks")
         return int(count)
 
     def rows(self) -> NDArray[np.int64]:
         """The row numbers of all chunks, ascending."""
-        return np.fromiter(
-            (row for (row,) in self._connection.execute("select row from chunks order by row")), np.int64
-        )
+        return np.array([row for (row,) in self._fetch("select row from chunks order by row")], np.int64)
 
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """[len(rows), dimension], in the order of the rows, which must all exist."""
-        with self._lock:
-            found = dict(self._connection.execute(f"select row, vector from chunks where row in ({_listed(rows)})"))
+        found = dict(self._fetch(f"select row, vector from chunks where row in ({_listed(rows)})"))
         return np.stack([np.frombuffer(found[row], _STORED) for row in rows]).astype(np.float32)
 
     def texts(self) -> Iterator[tuple[int, str, str]]:
         """Row, context and text of every chunk."""
-        yield from self._connection.execute("select row, context, text from chunks order by row")
+        with self._failures_in_words():
+            yield from self._connection.execute("select row, context, text from chunks order by row")
 
     def hits(self, scores: Mapping[int, float], query: NDArray[np.float32] | None) -> list[Hit]:
         """The chunks of these rows in their order, with their scores and their similarity to the query vector."""
-        with self._lock:
-            found = {
-                row: (columns, vector)
-                for row, *columns, vector in self._connection.execute(
-                    "select row, id, path, heading_path, page, context, text, vector from chunks "
-                    f"where row in ({_listed(scores)})"
-                )
-            }
+        found = {
+            row: (columns, vector)
+            for row, *columns, vector in self._fetch(
+                "select row, id, path, heading_path, page, context, text, vector from chunks "
+                f"where row in ({_listed(scores)})"
+            )
+        }
         hits = []
         for row, score in scores.items():
             (identity, path, heading_path, page, context, text), vector = found[row]
             similarity = None if query is None else float(np.frombuffer(vector, _STORED).astype(np.float32) @ query)
             hits.append(Hit(identity, path, tuple(json.loads(heading_path)), page, context, text, score, similarity))
         return hits
+
+    def _fetch(self, query: str) -> list[tuple[Any, ...]]:
+        with self._failures_in_words(), self._lock:
+            return self._connection.execute(query).fetchall()
+
+    @contextmanager
+    def _failures_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self._path} cannot be used ({error}): unless the disk is full or protected, the file is damaged; "
+                "make the index again in a new folder"
+            ) from error
 
 
 def _listed(rows: Sequence[int] | Mapping[int, float]) -> str:
