@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,21 @@ def test_a_rewritten_question_is_searched(monkeypatch: pytest.MonkeyPatch):
         "rewritten": True,
         "error": "",
     }
+
+
+def test_a_reranker_orders_the_hits_anew(monkeypatch: pytest.MonkeyPatch):
+    class ByLength:
+        def score(self, question: str, passages: Any) -> list[float]:
+            return [float(len(passage)) for passage in passages]
+
+    use(monkeypatch, engine=Engine(hit(0.5), replace(hit(0.4), text="A longer passage about bags.")))
+    monkeypatch.setattr(promptflow_rag, "load_reranker", lambda _: ByLength())
+    found = promptflow_rag.find(
+        "How heavy?", None, index="i", base=Path(), mode="hybrid", top_k=5, min_similarity=0.45, reranker="folder"
+    )
+    assert [passage["similarity"] for passage in found["passages"]] == [0.4, 0.5]
+    assert found["passages"][0]["score"] == len("A\n\nA longer passage about bags.")
+    assert found["enough"]
 
 
 def test_a_search_that_fails_for_one_row_is_told_by_the_answer(monkeypatch: pytest.MonkeyPatch, in_a_batch: list[str]):

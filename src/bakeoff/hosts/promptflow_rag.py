@@ -14,9 +14,9 @@ from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.metrics.abstention import is_abstention
 from bakeoff.metrics.groundedness import SupportCheck
 from bakeoff.models.base import Completion, Message, Parameters
-from bakeoff.models.load import EMBEDDED_EMBEDDING, load_embedding, load_model
+from bakeoff.models.load import EMBEDDED_EMBEDDING, load_embedding, load_model, load_reranker
 from bakeoff.retrieval.citing import attribute, check_citations
-from bakeoff.retrieval.engine import Mode, retrieve
+from bakeoff.retrieval.engine import Mode, rerank, retrieve
 from bakeoff.retrieval.follow_up import joined_question, rewritten_question
 from bakeoff.retrieval.opening import AZURE, open_index
 from bakeoff.retrieval.passages import pack, passages_text, shown, to_records
@@ -75,6 +75,7 @@ def find(
     mode: Mode,
     top_k: int,
     min_similarity: float,
+    reranker: str = "",
     embedding: str = EMBEDDED_EMBEDDING,
     embedding_connection: Any = None,
     search_connection: Any = None,
@@ -82,9 +83,10 @@ def find(
     """The passages for a question: `passages` (records, best first), `retrieval` (how it went) and `enough`.
 
     rewritten: the question to search for, None where there was nothing to rewrite. base: what a relative `index` is
-    relative to. min_similarity: least similarity of the best passage for `enough`; keyword search has none and any
-    passage is enough. `retrieval.seconds` covers embedding the question and searching. A row that cannot be searched
-    has `retrieval.error` and no passages. Raises UserErrorException where no row can succeed.
+    relative to. reranker: folder of a cross-encoder that orders the top_k anew, "" for none. min_similarity: least
+    similarity of the best passage for `enough`; keyword search has none and any passage is enough.
+    `retrieval.seconds` covers embedding the question, searching and reranking. A row that cannot be searched has
+    `retrieval.error` and no passages. Raises UserErrorException where no row can succeed.
     """
     query = rewritten or question
     try:
@@ -92,11 +94,14 @@ def find(
             None if mode == "keyword" and index.startswith(AZURE) else load_embedding(embedding, embedding_connection)
         )
         engine = open_index(index, base, model, search_connection)
+        cross_encoder = load_reranker(reranker) if reranker.strip() else None
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
     started, problem, hits = time.perf_counter(), "", []
     try:
         hits = retrieve(engine, model, query, top_k, mode)
+        if cross_encoder is not None:
+            hits = rerank(cross_encoder, query, hits)
     except EndpointError as error:
         stop_if_unusable(error)
         problem = str(error)

@@ -1,4 +1,4 @@
-"""From the name a flow or a person gives to a chat or embedding model, each loaded once a process."""
+"""From the name a flow or a person gives to a model, each loaded once a process."""
 
 import os
 import threading
@@ -13,6 +13,7 @@ from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
+from bakeoff.models.onnx_reranker import OnnxReranker
 from bakeoff.models.openai_chat import OpenAIChatModel
 from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
 
@@ -23,6 +24,7 @@ _local: dict[tuple[int, Path, str], OnnxChatModel] = {}
 _remote: list[OpenAIChatModel] = []
 _local_embeddings: dict[Path, OnnxEmbeddingModel] = {}
 _remote_embeddings: list[OpenAIEmbeddingModel] = []
+_rerankers: dict[Path, OnnxReranker] = {}
 
 
 def load_model(
@@ -63,6 +65,15 @@ def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, repo
         if folder not in _local_embeddings:
             _local_embeddings[folder] = OnnxEmbeddingModel(folder, folder.name)
         return _local_embeddings[folder]
+
+
+def load_reranker(folder: str) -> OnnxReranker:
+    """The cross-encoder in a folder; asking again gives the same object. Raises as `OnnxReranker` does."""
+    path = Path(folder).expanduser().resolve()
+    with _lock:
+        if path not in _rerankers:
+            _rerankers[path] = OnnxReranker(path)
+        return _rerankers[path]
 
 
 def _endpoint(model: str, connection: Any) -> tuple[Endpoint | None, str]:

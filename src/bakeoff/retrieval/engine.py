@@ -1,7 +1,7 @@
 """What every index offers, on this machine or in Azure: documents go in chunk by chunk, passages come out."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -103,6 +103,21 @@ def retrieve(
         raise InputError(f"retrieval mode {mode} needs the embedding model of the index, {engine.settings.embedding}")
     check_embedding(engine.settings, embedding)
     return engine.search(question if mode == "hybrid" else "", embedding.embed([question])[0], top_k)
+
+
+class Reranker(Protocol):
+    """Reads question and passage together."""
+
+    def score(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Relevance of each passage, higher is better."""
+        ...
+
+
+def rerank(reranker: Reranker, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The same hits in the order of the reranker's scores, which they have then."""
+    scores = reranker.score(question, [f"{hit.context}\n\n{hit.text}" if hit.context else hit.text for hit in hits])
+    scored = [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+    return sorted(scored, key=lambda hit: -hit.score)
 
 
 def check_embedding(settings: IndexSettings, embedding: EmbeddingModel) -> None:
