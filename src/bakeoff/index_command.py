@@ -23,6 +23,7 @@ def add_verb(verbs: Any) -> None:
         "--connection", metavar="NAME", help="Prompt Flow connection that --embedding is a deployment of"
     )
     parser.add_argument("--encoding", help="of text files that are not UTF-8")
+    parser.add_argument("--max-bytes", type=int, default=50_000_000, help="of a file; default: %(default)s")
     parser.add_argument("--max-tokens", type=int, default=200, help="of a chunk, headings included; default: 200")
     parser.add_argument("--overlap", type=int, default=30, help="tokens that a chunk repeats; default: 30")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="default: local, a folder on this machine")
@@ -46,12 +47,20 @@ def run(options: argparse.Namespace) -> int:
     settings = index_settings(embedding, options.max_tokens, options.overlap)
     report = ReadingReport()
     try:
-        with _writer(options, settings) as writer, _progress(options.documents) as progress:
+        with _writer(options, settings) as writer, _progress(options.documents, options.max_bytes) as progress:
             built = build_index(
-                options.documents, writer, embedding, settings, report, encoding=options.encoding, progress=progress
+                options.documents,
+                writer,
+                embedding,
+                settings,
+                report,
+                encoding=options.encoding,
+                max_bytes=options.max_bytes,
+                progress=progress,
             )
     except KeyboardInterrupt:
-        _say("interrupted: what was embedded is kept, the same command goes on with it; the index in use is unchanged")
+        in_use = "the index in use is unchanged" if options.engine == "local" else "and can be found already"
+        _say(f"interrupted: what was embedded is kept, the same command goes on with it; {in_use}")
         return 130
     for kind, problems in (("left out", report.problems), ("note", report.notes)):
         for problem in problems:
@@ -82,14 +91,14 @@ def _connection(name: str | None) -> Any:
 
 
 @contextmanager
-def _progress(documents: Path) -> Iterator[Any]:
+def _progress(documents: Path, max_bytes: int) -> Iterator[Any]:
     """A bar on a terminal, a line for each tenth elsewhere."""
-    from bakeoff.retrieval.documents import MAX_BYTES
     from bakeoff.retrieval.files import find_files
     from bakeoff.retrieval.readers import READERS
     from bakeoff.retrieval.reading_report import ReadingReport
 
-    total = sum(1 for _ in find_files(documents, ReadingReport(), READERS.keys(), MAX_BYTES))
+    report = ReadingReport()
+    total = sum(1 for _ in find_files(documents, report, READERS.keys(), max_bytes)) + len(report.problems)
     if not sys.stdout.isatty():
         shown = 0
 
@@ -98,13 +107,13 @@ def _progress(documents: Path) -> Iterator[Any]:
             tenths = files * 10 // max(total, 1)
             if tenths > shown:
                 shown = tenths
-                _say(f"  {files:,} of {total:,} documents, {chunks:,} chunks embedded")
+                _say(f"  {files:,} of {total:,} files, {chunks:,} chunks embedded")
 
         yield line
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("documents, {task.fields[chunks]:,} chunks"))
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("files, {task.fields[chunks]:,} chunks"))
     with Progress(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task("indexing", total=total, chunks=0)
         yield lambda files, chunks: bar.update(task, completed=files, chunks=chunks)

@@ -56,9 +56,9 @@ def build_index(
     """Bring an index up to date with a folder of documents (or one file) and put it into use.
 
     encoding, max_bytes: as in `read_documents`. report: faults of single files, which do not stop the rest; a document
-    that is gone, or can no longer be read, leaves the index. progress: called with the files done, unchanged ones
-    too, and the chunks embedded. Raises InputError where no document can be read, and EndpointError where the
-    embedding endpoint fails; what was embedded until then is kept by the writer.
+    that is gone, or can no longer be read, leaves the index. progress: called with the files done, unchanged and
+    refused ones too, and the chunks embedded. Raises InputError where no document can be read, and EndpointError where
+    the embedding endpoint fails; what was embedded until then is kept by the writer.
     """
     known = writer.known()
     taken: set[str] = set()
@@ -68,12 +68,17 @@ def build_index(
         for document, own in _put(batch, writer, embedding, report):
             taken.add(document.path)
             chunks += len(own)
-        progress(report.read + len(report.unchanged), chunks)
+        progress(_files(report), chunks)
+    progress(_files(report), chunks)
     gone = known.keys() - taken - set(report.unchanged)
     for path in sorted(gone):
         writer.remove(path)
     writer.publish()
     return BuildResult(len(taken), len(gone), chunks)
+
+
+def _files(report: ReadingReport) -> int:
+    return report.read + len(report.unchanged) + len(report.problems)
 
 
 def _batches(
