@@ -155,6 +155,16 @@ def test_a_search_that_fails_for_all_rows_stops(monkeypatch: pytest.MonkeyPatch,
         find()
 
 
+def test_an_index_of_another_embedding_model_stops_all_but_keyword_search(monkeypatch: pytest.MonkeyPatch):
+    engine = Engine(hit(None))
+    engine.settings = replace(Engine.settings, embedding="other")
+    use(monkeypatch, engine=engine)
+    for mode in ("hybrid", "vector"):
+        with pytest.raises(UserErrorException, match=r"made with the embedding model other .* not with fake"):
+            find(mode=mode)
+    assert find(mode="keyword")["enough"]
+
+
 def test_an_empty_question_is_a_row_with_an_error(monkeypatch: pytest.MonkeyPatch):
     use(monkeypatch, Model(), Engine(hit(0.5)))
     found = find(question=" ")
