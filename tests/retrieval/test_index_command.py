@@ -13,6 +13,7 @@ from retrieval_files import pdf
 from bakeoff.cli import main
 from bakeoff.errors import EndpointError
 from bakeoff.models import load
+from bakeoff.retrieval import build
 from bakeoff.retrieval.local_index import LocalIndex
 
 
@@ -108,12 +109,36 @@ def test_wrong_use_is_explained(
 def test_what_was_embedded_before_an_interruption_is_kept(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def interrupt() -> None:
-        raise KeyboardInterrupt
+    calls: list[None] = []
 
-    monkeypatch.setattr(load, "load_embedding", lambda *_: FakeEmbedding(before=interrupt))
-    assert main(["index", str(documents), "--out", str(tmp_path / "index")]) == 130
+    def interrupt_the_second() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    (documents / "pets.md").write_text("# Pets\nA small dog travels for 40 euros.", encoding="utf-8")
+    monkeypatch.setattr(build, "BATCH", 1)
+    embedding = FakeEmbedding(before=interrupt_the_second)
+    monkeypatch.setattr(load, "load_embedding", lambda *_: embedding)
+    command = ["index", str(documents), "--out", str(tmp_path / "index")]
+    assert main(command) == 130
     assert "goes on with it" in capsys.readouterr().out
+    assert main(command) == 0
+    assert len(embedding.embedded) == 2
+    assert LocalIndex(tmp_path / "index").documents == 2
+
+
+def test_progress_ends_at_all_files_though_some_are_refused_or_unchanged(
+    documents: Path, tmp_path: Path, fake: FakeEmbedding, capsys: pytest.CaptureFixture[str]
+):
+    (documents / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (documents / "large.txt").write_text("word " * 100)
+    command = ["index", str(documents), "--out", str(tmp_path / "index"), "--max-bytes", "400"]
+    for _ in range(2):
+        assert main(command) == 0
+        said = capsys.readouterr().out
+        assert "3 of 3 files" in said
+        assert "large.txt: is too large" in said
 
 
 def test_an_endpoint_that_fails_ends_the_build_with_its_message(

@@ -10,6 +10,7 @@ import pytest
 from fake_embedding import FakeEmbedding
 
 from bakeoff.errors import InputError
+from bakeoff.retrieval import local_index as local_index_module
 from bakeoff.retrieval import vectors as vectors_module
 from bakeoff.retrieval.build import build_index, index_settings
 from bakeoff.retrieval.chunks import Chunk
@@ -17,6 +18,7 @@ from bakeoff.retrieval.documents import Document
 from bakeoff.retrieval.engine import IndexSettings, retrieve
 from bakeoff.retrieval.local_index import LocalIndex, LocalIndexWriter
 from bakeoff.retrieval.reading_report import ReadingReport
+from bakeoff.retrieval.vectors import Vectors
 
 TEXTS = {
     "bags.md": "# Bags\nA cabin bag may weigh 8 kg.\n\n## Fees\nA heavy suitcase costs 35 euros at the gate.",
@@ -149,22 +151,30 @@ import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 from fake_embedding import FakeEmbedding
-from bakeoff.retrieval import build
+from bakeoff.retrieval import build, local_index
 from bakeoff.retrieval.local_index import LocalIndexWriter
 from bakeoff.retrieval.reading_report import ReadingReport
 build.BATCH = 1
 def say():
     print("batch", flush=True)
     sys.stdin.readline()
-embedding = FakeEmbedding(before=say)
+def stop_before(place, name):
+    real = getattr(place, name)
+    def stopping(*given, **named):
+        say()
+        return real(*given, **named)
+    setattr(place, name, stopping)
+{stops}
+embedding = FakeEmbedding({before})
 settings = build.index_settings(embedding, 60, 10)
 with LocalIndexWriter(Path({index!r}), settings) as writer:
     build.build_index(Path({documents!r}), writer, embedding, settings, ReadingReport())
 """
 
 
-def start_build(documents: Path, index: Path) -> subprocess.Popen[str]:
-    code = CHILD.format(path=sys.path, index=str(index), documents=str(documents))
+def start_build(documents: Path, index: Path, stops: str = "", before: str = "before=say") -> subprocess.Popen[str]:
+    """A child that says a line before each batch (or what `stops` names) and waits for one."""
+    code = CHILD.format(path=sys.path, index=str(index), documents=str(documents), stops=stops, before=before)
     return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -197,6 +207,27 @@ def test_a_killed_build_resumes_and_the_old_index_stays_in_use(
     assert len(embedded) == 4 - [0, 2, 3][batches]
     assert LocalIndex(index).chunks == 4
     assert found(LocalIndex(index), "ferry pier")[0] == "ferry.md"
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        "stop_before(local_index, 'build_vectors')",
+        "stop_before(local_index, 'build_keywords')",
+        "stop_before(Path, 'rename')",  # the finished generation
+        "stop_before(Path, 'replace')",  # its manifest
+    ],
+)
+def test_a_build_killed_while_it_publishes_embeds_nothing_again(documents: Path, tmp_path: Path, stops: str):
+    process = start_build(documents, tmp_path / "index", stops, "")
+    assert process.stdout
+    assert process.stdout.readline() == "batch\n"
+    process.kill()
+    process.communicate()
+    with pytest.raises(InputError, match="is not an index"):
+        LocalIndex(tmp_path / "index")
+    assert build(documents, tmp_path / "index").embedded == []
+    assert found(LocalIndex(tmp_path / "index"), "ferry pier")[0] == "ferry.md"
 
 
 def test_two_builders_at_once_are_refused(documents: Path, tmp_path: Path):
@@ -260,6 +291,56 @@ def test_a_damaged_part_is_named(documents: Path, tmp_path: Path, name: str, dam
     part.unlink() if damage == "missing" else part.write_bytes(b"rubbish" * 100)
     with pytest.raises(InputError, match=part.name.partition(".")[0] if "/" not in name else "keywords"):
         LocalIndex(tmp_path / "index")
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish" * 100, None])
+def test_an_update_of_a_damaged_index_names_the_file(documents: Path, tmp_path: Path, content: bytes | None):
+    build(documents, tmp_path / "index")
+    store = tmp_path / "index" / "generation-1" / "store.sqlite"
+    store.unlink() if content is None else store.write_bytes(content)
+    for ask in (lambda: LocalIndex(tmp_path / "index"), lambda: build(documents, tmp_path / "index")):
+        with pytest.raises(InputError, match=r"generation-1/store\.sqlite"):
+            ask()
+
+
+def test_damage_that_only_a_search_meets_names_the_file(documents: Path, tmp_path: Path):
+    (documents / "long.txt").write_text(" ".join(f"ferry{n} pier." for n in range(3000)), encoding="utf-8")
+    build(documents, tmp_path / "index")
+    store = tmp_path / "index" / "generation-1" / "store.sqlite"
+    data = store.read_bytes()
+    store.write_bytes(data[: len(data) // 3] + b"\xff" * (len(data) // 2) + data[len(data) // 3 + len(data) // 2 :])
+    with pytest.raises(InputError, match=r"store\.sqlite cannot be used"):
+        LocalIndex(tmp_path / "index").hits(dict.fromkeys(range(1, 500), 1.0))
+
+
+def test_a_generation_replaced_while_it_is_opened_gives_the_new_one(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    index = tmp_path / "index"
+    build(documents, index)
+    (documents / "ferry.md").unlink()
+    replaced = []
+
+    def read(path: Path) -> Vectors:
+        if not replaced:
+            replaced.append(path)
+            build(documents, index)
+        return Vectors(path)
+
+    monkeypatch.setattr(local_index_module, "Vectors", read)
+    opened = LocalIndex(index)
+    assert not replaced[0].exists()
+    assert opened.documents == 2
+    assert "ferry.md" not in found(opened, "ferry pier")
+
+
+def test_documents_of_one_word_are_found(tmp_path: Path):
+    (tmp_path / "documents").mkdir()
+    for word in ("ferry", "pier"):
+        (tmp_path / "documents" / f"{word}.txt").write_text(word)
+    build(tmp_path / "documents", tmp_path / "index")
+    for mode in ("hybrid", "vector", "keyword"):
+        assert found(LocalIndex(tmp_path / "index"), "pier", mode)[0] == "pier.txt"
 
 
 @pytest.mark.parametrize(
