@@ -4,10 +4,9 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
-from bakeoff import __version__, benchmark_command, catalog, index_command
+from bakeoff import __version__, benchmark_command, catalog, index_command, run_command
 from bakeoff.errors import BakeoffError
 
 
@@ -41,10 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("name", metavar="NAME", help="a name that `bakeoff models list` shows")
         action.add_argument("--variant", help="cpu, cuda or directml, where the model has it")
         action.set_defaults(run=run)
-    flow = verbs.add_parser("run", help="run a flow over its data, score it with its evaluation flow, show the metrics")
-    flow.add_argument("flow", type=Path, metavar="FLOW", help="a folder such as flows/chat, with a run.yaml in it")
-    flow.add_argument("--model", help="the flow input `model`: a catalog name or a folder")
-    flow.set_defaults(run=_run)
+    run_command.add_verb(verbs)
     doctor = verbs.add_parser("doctor", help="check a bundle's flows, run files and data before anything runs")
     doctor.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here")
     doctor.set_defaults(run=_doctor)
@@ -94,25 +90,6 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _run(options: argparse.Namespace) -> int:
-    from bakeoff.hosts.promptflow_batch import run_batch
-    from bakeoff.metrics.table import print_metrics
-
-    flow = options.flow.resolve()
-    evaluation = flow.parent.parent / "evaluations" / flow.name / "run.yaml"
-    stamp = datetime.now().strftime("%Y%m%d_%H%M%S_%f")
-    print(f"running {options.flow} ...")
-    inputs = {"model": options.model} if options.model else {}
-    base = run_batch(flow / "run.yaml", f"{flow.name}_{stamp}", inputs=inputs, base=None, report=_say)
-    if base.failed:
-        print(f"{base.failed} rows failed in the flow and count as missing: {base.folder / 'logs.txt'}")
-    print("evaluating ...")
-    scored = run_batch(evaluation, f"{flow.name}_eval_{stamp}", inputs={}, base=base.name, report=_say)
-    print_metrics(scored.metrics)
-    print(f"answers: {base.folder}\nscores:  {scored.folder}")
-    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,70 @@
+"""Look at a run while it goes: lines done, lines failed, and the memory of its processes."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+
+from bakeoff.experiments.progress import Progress
+from bakeoff.hosts.experiment_cell import artifacts, read_line
+
+SECONDS = 1.0
+MEMORY_SHARE = 0.02
+"""Most of the time that measuring memory may take: a look at eight processes with 800 MB takes 70 ms of a core."""
+
+
+@dataclass
+class Watched:
+    """peak_mb: largest sum seen so far; 0.0 before the first look at a process."""
+
+    peak_mb: float = 0.0
+
+
+@contextmanager
+def watch_run(run: str, already_done: int, progress: Progress) -> Iterator[Watched]:
+    """Report the run's lines on top of those already done every SECONDS and once at the end; measure memory as often
+    as MEMORY_SHARE lets it."""
+    watched, ended = Watched(), threading.Event()
+    seen: dict[str, bool] = {}
+    measure_at = 0.0
+
+    def look() -> None:
+        nonlocal measure_at
+        for path in artifacts(run).glob("*.jsonl"):
+            if path.name not in seen and (line := read_line(path)):
+                seen[path.name] = line.is_final
+        progress.update(already_done + len(seen), sum(not final for final in seen.values()))
+        started = time.monotonic()
+        if started >= measure_at:
+            watched.peak_mb = max(watched.peak_mb, children_mb())
+            measure_at = started + (time.monotonic() - started) / MEMORY_SHARE
+
+    def keep_looking() -> None:
+        while not ended.wait(SECONDS):
+            look()
+
+    thread = threading.Thread(target=keep_looking, daemon=True)
+    thread.start()
+    try:
+        yield watched
+    finally:
+        ended.set()
+        thread.join()
+        look()
+
+
+def children_mb() -> float:
+    """Memory of the processes below this one, in MB (1,000,000 bytes).
+
+    Proportional set size where the platform has it (Linux): pages that workers share, such as mapped weights, count
+    once. Elsewhere unique set size, which leaves them out.
+    """
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            memory = process.memory_full_info()
+            total += getattr(memory, "pss", memory.uss)
+    return total / 1e6

@@ -1,0 +1,246 @@
+"""Experiments through the real Prompt Flow, on a flow that needs no model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from experiment_files import EXPERIMENT, WORDS, write_bundle, write_data, write_experiment
+
+from bakeoff.cli import main
+from bakeoff.errors import BakeoffError, InputError
+from bakeoff.experiments.definition import Contender, Rule, load_experiment
+from bakeoff.experiments.progress import PlainProgress
+from bakeoff.hosts import experiment_evaluate, experiment_run
+from bakeoff.hosts.experiment_cell import open_cell
+from bakeoff.hosts.experiment_key import cell_content, row_key
+from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
+from bakeoff.hosts.experiment_run import run_experiment
+from bakeoff.metrics.rows import scored
+
+RIGHT = {"right": EXPERIMENT["contenders"]["right"]}  # type: ignore[index]
+
+
+def silent(line: str) -> None:
+    """Nobody reads it."""
+
+
+def asked(root: Path, mode: str = "right") -> Counter[str]:
+    """How often the flow was asked for each word."""
+    log = root / f"state-asked-{mode}"
+    return Counter(log.read_text().split()) if log.exists() else Counter()
+
+
+def never(*arguments: object, **named: object) -> None:
+    raise AssertionError("a Prompt Flow run was made")
+
+
+def by_answer(task, name, rows, outputs):  # type: ignore[no-untyped-def]
+    """An evaluation without a run."""
+    good = {row.id: outputs[row.id]["answer"] == row.values["truth"] for row in rows if row.id in outputs}
+    return {i: {"id": i, "outcome": "answered"} | scored(right).fields("match") for i, right in good.items()}, {}
+
+
+@pytest.fixture(scope="module")
+def finished(pf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # type: ignore[no-untyped-def]
+    """A bundle whose experiment ran once; `first` in it is what was written."""
+    root = tmp_path_factory.mktemp("bundle")
+    write_bundle(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PF_HOME_DIRECTORY", str(pf.home))
+        patch.setenv("BAKEOFF_CACHE", str(root / "cache"))
+        file = write_experiment(root, gates={"floors": {"match": 0.4}})
+        assert main(["run", str(file), "--output", str(root / "first")]) == 0
+        yield root
+
+
+@pytest.fixture
+def fresh(pf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # type: ignore[no-untyped-def]
+    """A bundle with an empty cache."""
+    monkeypatch.setenv("PF_HOME_DIRECTORY", str(pf.home))
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "cache"))
+    write_bundle(tmp_path)
+    return tmp_path
+
+
+def test_contenders_are_run_scored_and_compared(finished: Path) -> None:
+    result = json.loads((finished / "first/result.json").read_text())
+    (task,) = result["tasks"]
+    assert [c["metrics"][0]["mean"] for c in task["contenders"]] == [1.0, 0.4]
+    (comparison,) = task["comparisons"]
+    assert (comparison["counts"]["paired"], comparison["higher_a"], comparison["p_value"]) == (10, 6, 0.015625)
+    assert task["verdict"]["contenders"] == ["right"]
+    for contender in task["contenders"]:
+        assert contender["evaluations"] == [{"rows_at_hand": 10, "rows_told": 10}]
+        assert contender["peak_memory_mb_approximate"] > 10
+        assert contender["latency"]["p95"] > 0
+    assert asked(finished, "right") == asked(finished, "half") == Counter(WORDS)
+    rows = [json.loads(line) for line in (finished / "first/rows.jsonl").read_text().splitlines()]
+    assert [(r["contender"], r["id"], r["output"]["answer"]) for r in rows[9:11]] == [
+        ("right", "w09", "w09"),
+        ("half", "w00", "w00"),
+    ]
+    assert {path.name for path in (finished / "first").iterdir()} == {
+        *("result.json", "result.md", "rows.csv", "rows.jsonl", "junit.xml")
+    }
+
+
+def test_a_second_run_takes_all_from_the_cache(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (experiment_run, experiment_evaluate):
+        monkeypatch.setattr(module, "run_batch", never)
+    file = write_experiment(finished, gates={"floors": {"match": 0.4}})
+    assert main(["run", str(file), "--output", str(finished / "second")]) == 0
+    first, second = (json.loads((finished / name / "result.json").read_text()) for name in ("first", "second"))
+    assert (first["this_run"]["rows_from_cache"], second["this_run"]["rows_from_cache"]) == (0, 20)
+    texts = ((finished / name / "result.json").read_text().split('"this_run"')[0] for name in ("first", "second"))
+    assert next(texts) == next(texts)
+    for name in ("rows.csv", "rows.jsonl", "junit.xml"):
+        assert (finished / "first" / name).read_bytes() == (finished / "second" / name).read_bytes()
+
+
+def test_gates_decide_the_exit_code(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (experiment_run, experiment_evaluate):
+        monkeypatch.setattr(module, "run_batch", never)
+    output = ["--output", str(finished / "gates")]
+    assert main(["run", str(write_experiment(finished, gates={"floors": {"match": 0.5}})), *output]) == 1
+    assert "FAILED: half, match floor: at least 0.5: 0.4" in capsys.readouterr().out
+    drop = {"largest_drop": {"match": 0.1}, "blessed": "blessed.json"}
+    file = str(write_experiment(finished, gates=drop))
+    assert main(["run", file, *output]) == 1
+    assert main(["run", file, *output, "--bless"]) == 0
+    assert main(["run", file, *output]) == 0
+    (finished / "experiments/blessed.json").write_text('{"tiny": {"right": {"match": 1}, "half": {"match": 0.51}}}')
+    assert main(["run", file, *output]) == 1
+    capsys.readouterr()
+    assert main(["run", str(write_experiment(finished)), *output, "--bless"]) == 1
+    assert "--bless needs `gates:" in capsys.readouterr().err
+
+
+def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_run, "evaluate", by_answer)
+    experiment = load_experiment(write_experiment(fresh, contenders=RIGHT))
+    (fresh / "state-broken").touch()
+    lines: list[str] = []
+    result, cells = run_experiment(experiment, PlainProgress(lines.append))
+    (contender,) = result.tasks[0].contenders
+    assert contender.outcomes == {"answered": 8, "missing": 2}
+    assert set(contender.errors) >= {"Execution failure in 'say': (ValueError) no answer for w03"}
+    assert result.tasks[0].verdict.kind == "none_meets"
+    assert lines[-2] == "  right: 10 of 10 rows, 2 errors"
+    (fresh / "state-broken").unlink()
+    result, cells = run_experiment(experiment, PlainProgress(silent))
+    assert (result.this_run.rows_from_cache, result.tasks[0].contenders[0].outcomes) == (8, {"answered": 10})
+    assert asked(fresh) == Counter(WORDS) + Counter(["w03", "w07"])
+    assert [row.id for row in cells[0].rows] == WORDS
+    assert all(row.output is not None and row.output["answer"] == row.id for row in cells[0].rows)
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_experiment(fresh, contenders=RIGHT)
+    (fresh / "state-hold").touch()
+    command = [sys.executable, "-m", "bakeoff.cli", "run", str(file), "--output", str(fresh / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "5 of 10 rows" in line:
+            break
+    orphans = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    (fresh / "state-hold").unlink()
+    monkeypatch.setattr(experiment_run, "evaluate", by_answer)
+    result, _ = run_experiment(load_experiment(file), PlainProgress(silent))
+    assert result.tasks[0].contenders[0].outcomes == {"answered": 10}
+    assert result.this_run.rows_from_cache >= 5
+    twice = Counter(asked(fresh)) - Counter(WORDS)
+    assert asked(fresh).keys() == set(WORDS)
+    assert twice.total() <= 2, "only lines that a worker had under way may run again"
+    assert not psutil.wait_procs(orphans, timeout=30)[1]
+
+
+def test_a_cell_is_open_once(fresh: Path) -> None:
+    with open_cell({"a": 1}), pytest.raises(BakeoffError, match="another `bakeoff run`"), open_cell({"a": 1}):
+        pass
+
+
+def test_what_asks_for_new_answers(fresh: Path) -> None:
+    def key(name: str = "a", repeat: int = 1, **fields: dict[str, str]) -> dict[str, object]:
+        (task,) = load_experiment(write_experiment(fresh)).tasks
+        return cell_content(task, Contender(name, **fields), repeat)  # type: ignore[arg-type]
+
+    first = key()
+    assert first == key("another name")
+    assert first != key(repeat=2)
+    assert first != key(inputs={"mode": "half"})
+    assert first != key(environment={"X": "1"})
+    (fresh / "flows/tiny/process_log").mkdir()
+    (fresh / "flows/tiny/process_log/manager_process_stderr.log").touch()
+    assert first == key()
+    code = fresh / "flows/tiny/say.py"
+    code.write_text(code.read_text() + "# another line\n")
+    assert first != key()
+
+
+def test_only_what_the_flow_gets_of_a_row_counts(fresh: Path) -> None:
+    (task,) = load_experiment(write_experiment(fresh)).tasks
+    row = {"id": "a", "word": "w", "truth": "t", "mode": "ignored: the input has a default"}
+    first = row_key(task, Contender("a"), "a", row)
+    assert row_key(task, Contender("a"), "a", row | {"truth": "corrected"}) == first
+    assert row_key(task, Contender("a"), "a", row | {"word": "v"}) != first
+    assert row_key(task, Contender("a"), "b", row) != first
+
+
+def test_rows_need_ids_of_their_own(fresh: Path) -> None:
+    (task,) = load_experiment(write_experiment(fresh)).tasks
+    write_data(fresh, [{"id": "a", "word": "w"}, {"word": "w"}])
+    with pytest.raises(InputError, match=r"tiny\.jsonl, line 2: the row has no `id`"):
+        read_task_rows(task, None, 0)
+    write_data(fresh, [{"id": "a", "word": "w"}, {"id": "b", "word": "w"}, {"id": "a", "word": "v"}])
+    with pytest.raises(InputError, match="line 3: the id 'a' is that of line 1 too"):
+        read_task_rows(task, None, 0)
+
+
+def test_a_limit_takes_of_each_category_its_share(fresh: Path) -> None:
+    (task,) = load_experiment(write_experiment(fresh)).tasks
+    rows = read_task_rows(task, 4, 0)
+    assert [row.stratum for row in rows].count("a") == 2
+    assert rows == read_task_rows(task, 4, 0) == sorted(rows, key=lambda row: row.id)
+    assert len({tuple(row.id for row in read_task_rows(task, 4, seed)) for seed in range(5)}) > 1
+
+
+def test_the_rows_of_a_baseline() -> None:
+    rows = [DataRow(str(n), {"truth": truth, "tags": [truth]}) for n, truth in enumerate(("b", "a", "a"))]
+    rules = {"x": Rule("most_frequent", "truth"), "y": Rule("constant", {}), "z": Rule("column", "tags")}
+    assert baseline_outputs(rules, rows)[0] == {"x": "a", "y": {}, "z": ["b"]}
+    with pytest.raises(InputError, match="row '0' has no column 'other'"):
+        baseline_outputs({"x": Rule("column", "other")}, rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flows/chat", "--limit", "3"], "--limit does not go with a flow folder"),
+        (["experiments/chat.yaml", "--model", "x"], "--model does not go with an experiment"),
+        (["experiments/chat.yaml", "--repeat", "0"], "--repeat is 0"),
+    ],
+)
+def test_options_that_do_not_fit(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_the_mapping_of_the_evaluation_is_turned_to_the_merged_rows() -> None:
+    turned = experiment_evaluate._from_data
+    assert turned("${run.outputs.answer}") == "${data.run_output_answer}"
+    assert turned("${data.truth}") == "${data.truth}"
+    assert turned(3) == 3
+    assert yaml.safe_dump(turned("${run.outputs.a}"))
