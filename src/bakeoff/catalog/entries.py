@@ -64,7 +64,8 @@ Source = WheelSource | HubSource | FolderSource
 
 @dataclass(frozen=True)
 class Variant:
-    """One build of a model. `importer` names the conversion and its version (`gguf 1`), None where none is needed."""
+    """One build of a model. `importer` names the conversion, its version and a precision (`gguf 1`, `gguf 1 int8`),
+    None where none is needed."""
 
     name: str
     size: str
@@ -174,10 +175,10 @@ def _variant(name: str, data: Any, where: str) -> Variant:
     values = _fields(data, where, {"size": str, "sources": list}, {"import": dict, "files": dict})
     importer = None
     if "import" in values:
-        step = _fields(values["import"], f"{where}: import", {"from": str, "version": int})
+        step = _fields(values["import"], f"{where}: import", {"from": str, "version": int}, {"precision": str})
         if step["from"] not in IMPORTS:
             raise InputError(f"{where}: import from {step['from']!r}: only {' and '.join(IMPORTS)} can be imported")
-        importer = f"{step['from']} {step['version']}"
+        importer = " ".join(str(part) for part in step.values())
         if step["from"] == "gguf" and len(values.get("files", {})) != 1:
             raise InputError(f"{where}: an import from gguf needs exactly one file under files")
         if not values.get("files"):

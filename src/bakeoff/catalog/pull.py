@@ -139,7 +139,8 @@ def _describe(found: FileRecord) -> str:
 
 def _import(variant: Variant, origin: Path, build: Path, report: Report) -> None:
     build.mkdir()
-    if str(variant.importer).startswith("bert "):
+    kind, _version, *precision = str(variant.importer).split()
+    if kind == "bert":
         from bakeoff.catalog.bert import import_bert
 
         import_bert(origin, build, report)
@@ -148,5 +149,5 @@ def _import(variant: Variant, origin: Path, build: Path, report: Report) -> None
     from bakeoff.catalog.gguf import import_gguf
 
     (file,) = variant.files
-    import_gguf(origin / file, build, report)
+    import_gguf(origin / file, build, report, *precision)
     genai_folder.check(build)

@@ -13,10 +13,10 @@ from bakeoff.catalog.gguf import graph, import_gguf
 from bakeoff.errors import ModelCorruptError, NotSupportedError
 
 
-def imported(tmp_path: Path, **kind: object) -> tuple[Path, Path]:
+def imported(tmp_path: Path, precision: str | None = None, **kind: object) -> tuple[Path, Path]:
     source, out = write_tiny_gguf(tmp_path / "tiny.gguf", **kind), tmp_path / "model"  # type: ignore[arg-type]
     out.mkdir()
-    import_gguf(source, out, print)
+    import_gguf(source, out, print, precision)
     return source, out
 
 
@@ -59,6 +59,17 @@ def test_logits_follow_the_weights(
     found = run(out, ids, 0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
     np.testing.assert_allclose(run(out, ids, -3), found[-3:], atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", "F32"), ("int8", "Q8_0")])
+def test_a_precision_gives_what_a_file_of_that_kind_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, kind: str
+) -> None:
+    monkeypatch.setattr(graph, "INT8_ACTIVATIONS", 0)
+    _, out = imported(tmp_path, precision, kind="F32")
+    ids = np.random.default_rng(1).integers(0, len(TOKENS), 40).tolist()
+    expected = NumpyLlama(write_tiny_gguf(tmp_path / "rounded.gguf", kind)).logits(ids)
+    np.testing.assert_allclose(run(out, ids, 0), expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_equal_bytes_are_stored_once(tmp_path: Path) -> None:

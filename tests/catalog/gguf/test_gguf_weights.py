@@ -7,23 +7,8 @@ from gguf.quants import dequantize as reference
 from gguf.quants import quantize
 
 from bakeoff.catalog.gguf.reader import RawTensor
-from bakeoff.catalog.gguf.weights import BLOCK, Matrix, hugging_face_order, read_matrix, stack
+from bakeoff.catalog.gguf.weights import hugging_face_order, read_matrix, stack
 from bakeoff.errors import ModelCorruptError, NotSupportedError
-
-
-def dequantize(matrix: Matrix) -> np.ndarray:
-    """What MatMulNBits and the block-sum term compute with, float32 [rows, columns]."""
-    if matrix.scales is None:
-        return matrix.packed
-    if matrix.bits == 4:
-        quants = np.stack([matrix.packed & 0x0F, matrix.packed >> 4], axis=-1).reshape(*matrix.scales.shape, BLOCK)
-    else:
-        quants = matrix.packed
-    zero = 8 if matrix.bits == 4 else 128
-    values = (quants.astype(np.float32) - zero) * matrix.scales[:, :, None]
-    if matrix.offsets is not None:
-        values += matrix.offsets[:, :, None]
-    return values.reshape(matrix.packed.shape[0], -1)
 
 
 def raw(kind: str, rows: int = 5, columns: int = 96) -> tuple[RawTensor, np.ndarray]:
@@ -35,13 +20,37 @@ def raw(kind: str, rows: int = 5, columns: int = 96) -> tuple[RawTensor, np.ndar
 @pytest.mark.parametrize("kind", ["Q4_0", "Q4_1", "Q8_0", "F16", "F32"])
 def test_weights_are_kept(kind: str) -> None:
     tensor, expected = raw(kind)
-    np.testing.assert_allclose(dequantize(read_matrix(tensor)), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(read_matrix(tensor).values(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("int8", "Q8_0"), ("int4", "Q4_0")])
+def test_weights_are_rounded_as_ggml_rounds_them(precision: str, kind: str) -> None:
+    tensor, values = raw("F32")
+    rounded = read_matrix(tensor, precision)
+    expected = reference(quantize(values, GGMLQuantizationType[kind]), GGMLQuantizationType[kind])
+    assert (rounded.bits, rounded.offsets) == (4 if precision == "int4" else 8, None)
+    np.testing.assert_allclose(
+        rounded.values(), expected, atol=1e-3 * np.abs(values).max()
+    )  # ggml's scales are float16
+
+
+def test_fp32_has_the_weights_of_the_blocks() -> None:
+    tensor, expected = raw("Q4_1")
+    matrix = read_matrix(tensor, "fp32")
+    assert matrix.bits == 32
+    np.testing.assert_allclose(matrix.packed, expected, rtol=0, atol=1e-6)
+
+
+def test_a_block_of_zeros_stays_zero() -> None:
+    tensor = RawTensor("w", "F32", (1, 64), np.zeros((1, 64), np.float32))
+    for precision in ("int8", "int4"):
+        assert not read_matrix(tensor, precision).values().any()
 
 
 def test_stacking_keeps_rows() -> None:
     tensor, expected = raw("Q4_1")
     matrix = read_matrix(tensor)
-    np.testing.assert_allclose(dequantize(stack([matrix, matrix])), np.concatenate([expected, expected]), atol=1e-6)
+    np.testing.assert_allclose(stack([matrix, matrix]).values(), np.concatenate([expected, expected]), atol=1e-6)
 
 
 def test_rotary_order_undoes_llama_cpp() -> None:

@@ -26,12 +26,17 @@ INT8_ACTIVATIONS = 4  # MatMulNBits accuracy_level: activations in int8 blocks, 
 class GraphWriter:
     """Collects nodes and writes weights straight to the external data file, so memory stays flat."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, precision: str | None = None):
         self.folder = folder
+        self.precision = precision
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self._data = (folder / DATA_FILE).open("wb")
         self._offsets: dict[bytes, int] = {}
+
+    def matrix(self, gguf: GgufFile, name: str, rows: int, columns: int) -> Matrix:
+        """A weight matrix of the file, [rows, columns], at the precision of this graph."""
+        return read_matrix(gguf.tensor(name, (rows, columns)), self.precision)
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a weight and return its name; equal bytes (a tied embedding) are stored once, whatever their shape."""
@@ -93,13 +98,16 @@ class GraphWriter:
         save(model, self.folder / MODEL_FILE)
 
 
-def write_graph(gguf: GgufFile, folder: Path, report: Callable[[str], None]) -> None:
-    """Write model.onnx and its weights into `folder`; raises as GgufFile.tensor and read_matrix do."""
+def write_graph(gguf: GgufFile, folder: Path, report: Callable[[str], None], precision: str | None = None) -> None:
+    """Write model.onnx and its weights into `folder`; raises as GgufFile.tensor and read_matrix do.
+
+    precision: of the matrices, one of weights.PRECISIONS; None keeps the blocks of the file.
+    """
     p = gguf.hyperparameters
-    graph = GraphWriter(folder)
+    graph = GraphWriter(folder, precision)
     mask_inputs(graph)
     rotary_caches(graph, p)
-    embedding = read_matrix(gguf.tensor("token_embd.weight", (p.vocab, p.hidden)))
+    embedding = graph.matrix(gguf, "token_embd.weight", p.vocab, p.hidden)
     tied = "output.weight" not in gguf.tensors
     hidden = embed(graph, embedding)
     normed = graph.op(
@@ -127,7 +135,7 @@ def write_head(graph: GraphWriter, gguf: GgufFile, normed: str, tied: Matrix | N
     end = graph.constant("logits.end", np.array([np.iinfo(np.int64).max], dtype=np.int64))
     axis = graph.constant("logits.axis", np.array([1], dtype=np.int64))
     wanted = graph.op("Slice", [normed, start, end, axis], "logits.positions")
-    head = tied if tied is not None else read_matrix(gguf.tensor("output.weight", (p.vocab, p.hidden)))
+    head = tied if tied is not None else graph.matrix(gguf, "output.weight", p.vocab, p.hidden)
     project(graph, wanted, {"logits": head})
 
 
@@ -186,12 +194,12 @@ def write_layer(graph: GraphWriter, gguf: GgufFile, layer: int, hidden: str, nor
     p, block = gguf.hyperparameters, f"blk.{layer}"
     attention = write_attention(graph, gguf, layer, normed)
     hidden, normed = add_and_norm(graph, gguf, hidden, attention, f"{block}.ffn_norm.weight")
-    gate = read_matrix(gguf.tensor(f"{block}.ffn_gate.weight", (p.feed_forward, p.hidden)))
-    up = read_matrix(gguf.tensor(f"{block}.ffn_up.weight", (p.feed_forward, p.hidden)))
+    gate = graph.matrix(gguf, f"{block}.ffn_gate.weight", p.feed_forward, p.hidden)
+    up = graph.matrix(gguf, f"{block}.ffn_up.weight", p.feed_forward, p.hidden)
     gate_name, up_name = project(graph, normed, {f"{block}.ffn_gate": gate, f"{block}.ffn_up": up})
     active = graph.op("QuickGelu", [gate_name], f"{block}.silu", MICROSOFT, alpha=1.0)
     product = graph.op("Mul", [active, up_name], f"{block}.ffn_product")
-    down = read_matrix(gguf.tensor(f"{block}.ffn_down.weight", (p.hidden, p.feed_forward)))
+    down = graph.matrix(gguf, f"{block}.ffn_down.weight", p.hidden, p.feed_forward)
     (feed_forward,) = project(graph, product, {f"{block}.ffn_down": down})
     last = layer + 1 == p.layers
     return add_and_norm(
@@ -203,7 +211,7 @@ def write_attention(graph: GraphWriter, gguf: GgufFile, layer: int, normed: str)
     p, block = gguf.hyperparameters, f"blk.{layer}"
     matrices = []
     for part, heads, rotated in (("q", p.heads, True), ("k", p.kv_heads, True), ("v", p.kv_heads, False)):
-        matrix = read_matrix(gguf.tensor(f"{block}.attn_{part}.weight", (heads * p.head_dim, p.hidden)))
+        matrix = graph.matrix(gguf, f"{block}.attn_{part}.weight", heads * p.head_dim, p.hidden)
         matrices.append(matrix.rows(hugging_face_order(heads, p.head_dim)) if rotated else matrix)
     if len({m.kind for m in matrices}) == 1:
         inputs = [*project(graph, normed, {f"{block}.attn_qkv": stack(matrices)}), "", ""]
@@ -222,7 +230,7 @@ def write_attention(graph: GraphWriter, gguf: GgufFile, layer: int, normed: str)
         do_rotary=1,
         rotary_interleaved=0,
     )
-    output = read_matrix(gguf.tensor(f"{block}.attn_output.weight", (p.hidden, p.heads * p.head_dim)))
+    output = graph.matrix(gguf, f"{block}.attn_output.weight", p.hidden, p.heads * p.head_dim)
     return project(graph, attention, {f"{block}.attn_output": output})[0]
 
 

@@ -4,6 +4,9 @@ Block layouts (32 weights each) follow ggml's `ggml-common.h`: Q4_0 is `w = d * 
 Q8_0 `w = d * q` with signed q. MatMulNBits computes `w = scale * (q - 8)` at 4 bits and `scale * (q - 128)` at 8
 bits. Q4_0 and Q8_0 fit as they are. Q4_1 needs one more term, `offset = m + 8 d` for each block:
 `w = d * (q - 8) + offset`, so `x . w = MatMulNBits(x) + sum over blocks of (sum of x in the block) * offset`.
+
+With a `precision` the weights are stored anew, for comparisons: fp32 as they are, int8 and int4 rounded to the nearest
+as ggml's Q8_0 and Q4_0 are. fp32 and the exact import have the same weights.
 """
 
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from bakeoff.catalog.gguf.reader import RawTensor
 from bakeoff.errors import ModelCorruptError, NotSupportedError
 
 BLOCK = 32
+PRECISIONS = ("fp32", "int8", "int4")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,19 @@ class Matrix:
         """Matrices of one kind can be stacked."""
         return self.bits, self.offsets is not None
 
+    def values(self) -> NDArray[np.float32]:
+        """The weights themselves, [rows, columns]."""
+        if self.scales is None:
+            return np.asarray(self.packed, dtype=np.float32)
+        if self.bits == 8:
+            quants = self.packed
+        else:
+            quants = np.stack([self.packed & 0x0F, self.packed >> 4], axis=-1).reshape(*self.packed.shape[:2], BLOCK)
+        weights = (quants.astype(np.float32) - 2 ** (self.bits - 1)) * self.scales[:, :, None]
+        if self.offsets is not None:
+            weights += self.offsets[:, :, None]
+        return weights.reshape(len(weights), -1)
+
     def rows(self, order: NDArray[np.intp]) -> "Matrix":
         """The same matrix with its rows in another order."""
         scales = None if self.scales is None else self.scales[order]
@@ -47,8 +64,31 @@ class Matrix:
         return Matrix(self.bits, self.packed[order], scales, offsets)
 
 
-def read_matrix(tensor: RawTensor) -> Matrix:
-    """Raises ModelCorruptError for scales that are not finite, NotSupportedError for a row length off the blocks."""
+def read_matrix(tensor: RawTensor, precision: str | None = None) -> Matrix:
+    """The tensor's blocks as they are, or at one of PRECISIONS.
+
+    Raises ModelCorruptError for scales that are not finite, NotSupportedError for a row length off the blocks.
+    """
+    stored = _as_stored(tensor)
+    return stored if precision is None else at_precision(stored.values(), precision)
+
+
+def at_precision(weights: NDArray[np.float32], precision: str) -> Matrix:
+    """Weights [rows, columns] as fp32, or rounded in blocks: scale is largest magnitude / 127 at int8, and the weight
+    of largest magnitude / -8 at int4, by ggml's Q8_0 and Q4_0."""
+    if precision == "fp32":
+        return Matrix(32, weights)
+    blocks = weights.reshape(len(weights), -1, BLOCK)
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1, keepdims=True), axis=-1)[:, :, 0]
+    bits, scales = (8, np.abs(largest) / 127) if precision == "int8" else (4, largest / -8)
+    inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales != 0)
+    middle = 2 ** (bits - 1)
+    quants = np.clip(np.rint(blocks * inverse[:, :, None]) + middle, 0, 2 * middle - 1).astype(np.uint8)
+    packed = quants if bits == 8 else quants[..., 0::2] | quants[..., 1::2] << 4
+    return Matrix(bits, packed, scales.astype(np.float32))
+
+
+def _as_stored(tensor: RawTensor) -> Matrix:
     if tensor.type in ("F32", "F16"):
         return Matrix(32, np.asarray(tensor.data, dtype=np.float32).reshape(tensor.shape))
     rows, columns = tensor.shape
