@@ -29,9 +29,8 @@ def test_weights_are_rounded_as_ggml_rounds_them(precision: str, kind: str) -> N
     rounded = read_matrix(tensor, precision)
     expected = reference(quantize(values, GGMLQuantizationType[kind]), GGMLQuantizationType[kind])
     assert (rounded.bits, rounded.offsets) == (4 if precision == "int4" else 8, None)
-    np.testing.assert_allclose(
-        rounded.values(), expected, atol=1e-3 * np.abs(values).max()
-    )  # ggml's scales are float16
+    float16_scales = 1e-3 * np.abs(values).max()  # ggml stores its scales in 16 bits
+    np.testing.assert_allclose(rounded.values(), expected, atol=float16_scales)
 
 
 def test_fp32_has_the_weights_of_the_blocks() -> None:

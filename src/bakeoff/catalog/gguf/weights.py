@@ -55,7 +55,7 @@ class Matrix:
         weights = (quants.astype(np.float32) - 2 ** (self.bits - 1)) * self.scales[:, :, None]
         if self.offsets is not None:
             weights += self.offsets[:, :, None]
-        return weights.reshape(len(weights), -1)
+        return np.asarray(weights.reshape(len(weights), -1), dtype=np.float32)
 
     def rows(self, order: NDArray[np.intp]) -> "Matrix":
         """The same matrix with its rows in another order."""
