@@ -61,6 +61,9 @@ outputs:
   score:
     type: double
     reference: ${score.output}
+  row:
+    type: object
+    reference: ${score.output}
 nodes:
 - name: score
   type: python
@@ -106,7 +109,7 @@ from shared.answers import answer
 
 
 @tool
-def chat(system: str, question: str, chat_history: list, model: str, connection: object = None) -> str:
+def chat(system: str, question: str, model: str, chat_history: list = None, connection: object = None) -> str:
     return answer(question)
 """
 
@@ -161,6 +164,26 @@ def score(answer: str, ground_truth: str) -> float:
     return float(answer == ground_truth)
 """
 
+AGGREGATE = """\
+from promptflow.core import tool
+
+
+@tool
+def aggregate(scores: list) -> float:
+    return sum(scores)
+"""
+
+EXPERIMENT = """\
+tasks:
+  chat: {flow: ../flows/chat, data: ../data/chat/questions.jsonl}
+contenders:
+  small:
+    inputs: {model: small}
+metrics:
+  score: {}
+decision: score
+"""
+
 ROWS = [
     {"id": "a", "category": "facts", "question": "Which town has the oldest bridge?", "ground_truth": "Aldermoor"},
     {
@@ -196,7 +219,7 @@ FILES = {
     "flows/chat/run.yaml": RUN,
     "evaluations/chat/flow.dag.yaml": EVALUATION,
     "evaluations/chat/score.py": SCORE,
-    "evaluations/chat/aggregate.py": SCORE,
+    "evaluations/chat/aggregate.py": AGGREGATE,
     "evaluations/chat/requirements.txt": "promptflow>=1.18\n",
     "evaluations/chat/run.yaml": EVALUATION_RUN,
     "src/shared/__init__.py": "",
@@ -204,6 +227,7 @@ FILES = {
     "src/shared/loading.py": LOADING,
     "connections/azure_openai.yaml": 'name: azure_openai\ntype: azure_open_ai\napi_key: "<user-input>"\n',
     "data/chat/questions.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
+    "experiments/chat.yaml": EXPERIMENT,
     "pyproject.toml": PYPROJECT,
 }
 

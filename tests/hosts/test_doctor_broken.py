@@ -10,6 +10,7 @@ from bakeoff.hosts.doctor import examine
 
 FLOW_YAML, RUN_YAML = "flows/chat/flow.dag.yaml", "flows/chat/run.yaml"
 EVALUATION_YAML, EVALUATION_RUN = "evaluations/chat/flow.dag.yaml", "evaluations/chat/run.yaml"
+EXPERIMENT = "experiments/chat.yaml"
 DATA, REQUIREMENTS, LOADING = "data/chat/questions.jsonl", "flows/chat/requirements.txt", "src/shared/loading.py"
 
 
@@ -63,6 +64,20 @@ BROKEN = {
     ),
     "missing tool file": Broken(
         FLOW_YAML, "path: chat.py", "path: chatt.py", "chatt.py", "tool file 'chatt.py'.*not exist"
+    ),
+    "input that the tool does not take": Broken(
+        FLOW_YAML,
+        "    question: ${inputs.question}\n",
+        "    question: a\n    query: b\n",
+        "query",
+        "no parameter 'query'",
+    ),
+    "input that the tool needs": Broken(
+        FLOW_YAML,
+        "    question: ${inputs.question}\n",
+        "",
+        34,
+        "lacks the input 'question', which chat.py needs",
     ),
     "missing prompt": Broken(
         FLOW_YAML, "system.jinja2", "sys.jinja2", "sys.jinja2", "prompt file 'sys.jinja2'.*not exist"
@@ -179,6 +194,27 @@ BROKEN = {
     ),
     "key in a tool file": Broken(
         "flows/chat/chat.py", "    return", f"    'sk-proj-{'a1' * 12}'\n    return", "sk-", "an OpenAI key"
+    ),
+    "contender with an unknown input": Broken(
+        EXPERIMENT,
+        "{model: small}",
+        "{modell: small}",
+        "modell",
+        "contenders.small.inputs.modell: .*did you mean model",
+    ),
+    "experiment without a known metric": Broken(
+        EXPERIMENT, "decision: score", "decision: f1", "f1", "not among the metrics"
+    ),
+    "contender with an unregistered connection": Broken(
+        EXPERIMENT,
+        "    inputs: {model: small}",
+        "    connections: {chat: {connection: mine}}",
+        "mine",
+        "'mine' is not registered",
+        "warning",
+    ),
+    "experiment with prices that are not there": Broken(
+        EXPERIMENT, "decision: score", "decision: score\nprices: mine.yaml", 0, "no such price file"
     ),
     ".env in a flow": Broken("flows/chat/.env", "", "A=1", 0, "cloud run uploads it"),
 }

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from bakeoff.errors import InputError
 from bakeoff.experiments.cost import Hardware
 from bakeoff.experiments.limits import Limits
 from bakeoff.experiments.prices import PRICES, Price, read_prices
+from bakeoff.hosts.doctor.finding import Finding, error
 from bakeoff.hosts.doctor.yaml_lines import Document, Keys, mapping, read, sequence
 
 if TYPE_CHECKING:
@@ -124,15 +125,23 @@ class Experiment:
         return self.metrics[0]
 
 
+class DefinitionError(InputError):
+    """An experiment file that cannot be run: one finding for each problem, shown as `file:line: field: message`."""
+
+    def __init__(self, findings: Sequence[Finding]):
+        super().__init__("\n".join(f"{found.path}:{found.line}: {found.message}" for found in findings))
+        self.findings = tuple(findings)
+
+
 def load_experiment(path: Path) -> Experiment:
     """Read and check an experiment file, the flows it names and the prices it uses; nothing runs.
 
-    Raises InputError with one `file:line: field: what is wrong` for each problem.
+    Raises DefinitionError with each problem, InputError where there is no such file.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such experiment file")
     document, findings = read(path)
-    _stop([f"{found.path}:{found.line}: {found.message}" for found in findings])
+    _stop(findings)
     validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     problems = sorted(validator.iter_errors(document.value), key=lambda e: document.line(*e.absolute_path))
     _stop([_at(document, keys, message) for problem in problems for keys, message in _schema_messages(problem)])
@@ -155,14 +164,14 @@ def load_experiment(path: Path) -> Experiment:
     )
 
 
-def _stop(problems: list[str]) -> None:
+def _stop(problems: Sequence[Finding]) -> None:
     if problems:
-        raise InputError("\n".join(problems))
+        raise DefinitionError(problems)
 
 
-def _at(document: Document, keys: Keys, message: str) -> str:
+def _at(document: Document, keys: Keys, message: str) -> Finding:
     named = ".".join(str(key) for key in keys)
-    return f"{document.path}:{document.line(*keys)}: {named + ': ' if named else ''}{message}"
+    return error(document.path, document.line(*keys), f"{named + ': ' if named else ''}{message}")
 
 
 def _schema_messages(problem: ValidationError) -> Iterator[tuple[Keys, str]]:
@@ -225,8 +234,8 @@ def _task(document: Document, name: str) -> Task:
     value: dict[str, Any] = document.value["tasks"][name]
     base = document.path.parent
 
-    def problem(key: str, message: str) -> InputError:
-        return InputError(_at(document, ("tasks", name, key), message))
+    def problem(key: str, message: str) -> DefinitionError:
+        return DefinitionError([_at(document, ("tasks", name, key), message)])
 
     folder = (base / value["flow"]).resolve()
     if not (folder / "flow.dag.yaml").is_file():
@@ -275,7 +284,7 @@ def _flow(folder: Path) -> Flow:
 
 def _yaml(path: Path) -> dict[str, Any]:
     document, findings = read(path)
-    _stop([f"{found.path}:{found.line}: {found.message}" for found in findings])
+    _stop(findings)
     return document.value
 
 
@@ -289,7 +298,7 @@ def _contenders(document: Document) -> Iterator[Contender]:
             price = "local"
             if "hardware" not in value:
                 message = "what the machine costs is not stated: add `hardware:`, or leave the price out"
-                raise InputError(_at(document, ("contenders", name, "price"), message))
+                raise DefinitionError([_at(document, ("contenders", name, "price"), message)])
         elif named is not None:
             message = None
             if named not in prices:
@@ -300,7 +309,7 @@ def _contenders(document: Document) -> Iterator[Contender]:
                     f"assumed, set `limits: {{currency: {prices[named].currency}}}` or use a price file in {currency}"
                 )
             if message:
-                raise InputError(_at(document, ("contenders", name, "price"), message))
+                raise DefinitionError([_at(document, ("contenders", name, "price"), message)])
             price = prices[named]
         rules = entry.get("baseline")
         yield Contender(

@@ -11,6 +11,7 @@ from bakeoff.hosts.doctor import (
     clashes,
     connections,
     deployments,
+    experiments,
     flow_fields,
     leaks,
     mappings,
@@ -19,6 +20,7 @@ from bakeoff.hosts.doctor import (
     row_ids,
     secret_strings,
     sources,
+    tool_arguments,
 )
 from bakeoff.hosts.doctor.bundle import read_bundle
 from bakeoff.hosts.doctor.report import Report
@@ -27,10 +29,12 @@ CHECKS = (
     flow_fields,
     references,
     sources,
+    tool_arguments,
     chat_history,
     mappings,
     connections,
     deployments,
+    experiments,
     clashes,
     requirements,
     azure_ai_ml,

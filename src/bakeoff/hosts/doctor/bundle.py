@@ -99,13 +99,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Everything that the checks look at. `tables`: the rows of each data set; `unreadable`: what could not be read."""
+    """Everything that the checks look at.
+
+    tables: the rows of each data set. experiments: what `bakeoff run` compares. unreadable: what could not be read.
+    """
 
     root: Path
     files: list[Path] = field(repr=False)
     flows: list[Flow]
     runs: list[Run]
     tables: dict[Path, list[Row]] = field(repr=False)
+    experiments: list[Path]
     unreadable: list[Finding]
 
     def shown(self, path: Path) -> str:
@@ -139,7 +143,8 @@ def read_bundle(root: Path) -> Bundle:
     for path in sorted({run.data for run in runs if run.data} | set(_data_sets(files, root))):
         tables[path], problems = read_rows(path)
         unreadable += problems
-    return Bundle(root, files, list(flows.values()), runs, tables, unreadable)
+    experiments = [path for path in files if path.parent == root / "experiments" and path.suffix in (".yaml", ".yml")]
+    return Bundle(root, files, list(flows.values()), runs, tables, experiments, unreadable)
 
 
 def _files(root: Path) -> Iterator[Path]:

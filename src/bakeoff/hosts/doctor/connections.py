@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bakeoff.hosts.doctor.bundle import Bundle
 from bakeoff.hosts.doctor.finding import Finding, error, warning
-from bakeoff.hosts.doctor.yaml_lines import mapping
+from bakeoff.hosts.doctor.yaml_lines import Document, Keys, mapping, read
 from bakeoff.hosts.promptflow_settings import home
 
 
@@ -61,17 +61,29 @@ def not_checked(bundle: Bundle) -> list[str]:
 
 
 def uses(bundle: Bundle) -> Iterator[Use]:
-    """Connections by name, in nodes and in the `connections` of run files."""
+    """Connections by name, in nodes and in the `connections` of run files and of contenders."""
     for flow in bundle.flows:
         for node in flow.nodes:
             for keys, name in node.connections.items():
                 if _is_name(name):
                     yield Use(str(name), flow.document.path, flow.document.line(*node.keys, *keys))
     for run in bundle.runs:
-        for node_name, values in mapping(run.document.value.get("connections")).items():
-            for key, name in mapping(values).items():
-                if key not in ("deployment_name", "model") and _is_name(name):
-                    yield Use(str(name), run.document.path, run.document.line("connections", node_name, key))
+        yield from _given(run.document, ())
+    for path in bundle.experiments:
+        document, _ = read(path)
+        for contender in mapping(document.value.get("contenders")):
+            yield from _given(document, ("contenders", contender))
+
+
+def _given(document: Document, keys: Keys) -> Iterator[Use]:
+    """What the mapping of nodes to connections below those keys names."""
+    value: object = document.value
+    for key in keys:
+        value = mapping(value).get(str(key))
+    for node, values in mapping(mapping(value).get("connections")).items():
+        for key, name in mapping(values).items():
+            if key not in ("deployment_name", "model") and _is_name(name):
+                yield Use(str(name), document.path, document.line(*keys, "connections", node, key))
 
 
 def _is_name(value: object) -> bool:

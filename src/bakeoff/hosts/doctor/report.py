@@ -29,6 +29,7 @@ class Report:
             (len(self.bundle.flows), "flow"),
             (len(self.bundle.runs), "run file"),
             (len(self.bundle.tables), "data file"),
+            (len(self.bundle.experiments), "experiment"),
         ]
         checked = ", ".join(_count(number, name) for number, name in parts)
         warnings = len(self.findings) - self.errors
