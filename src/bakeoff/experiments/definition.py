@@ -15,8 +15,8 @@ from bakeoff.errors import InputError
 from bakeoff.experiments.cost import Hardware
 from bakeoff.experiments.limits import Limits
 from bakeoff.experiments.prices import PRICES, Price, read_prices
-from bakeoff.hosts.doctor.finding import Finding, error
-from bakeoff.hosts.doctor.yaml_lines import Document, Keys, mapping, read, sequence
+from bakeoff.finding import Finding, error
+from bakeoff.yaml_lines import Document, Keys, mapping, read, sequence
 
 if TYPE_CHECKING:
     from bakeoff.experiments.paired import Kind  # it brings scipy, which is not needed to read a file

@@ -10,10 +10,10 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error
 from bakeoff.hosts.doctor.requirement_files import Line, read_requirements
-from bakeoff.hosts.doctor.yaml_lines import mapping, sequence
+from bakeoff.yaml_lines import mapping, sequence
 
 FIRST_BROKEN = Version("1.33.0")
 LATER = ("1.33.0", "1.33.1", "1.34.0", "1.35.0", "1.40.0", "1.99.0", "2.0.0", "3.0.0")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import InputError
-from bakeoff.hosts.doctor.finding import Finding, error
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.tables import READABLE, Row, read_rows
-from bakeoff.hosts.doctor.yaml_lines import Document, Keys, mapping, read, sequence
+from bakeoff.yaml_lines import Document, Keys, mapping, read, sequence
 
 FLOW_FILE = "flow.dag.yaml"
 NOT_SOURCE = {"__pycache__", "node_modules", "build", "dist"}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error
 from bakeoff.hosts.doctor.references import references
-from bakeoff.hosts.doctor.yaml_lines import mapping
+from bakeoff.yaml_lines import mapping
 
 
 def check(bundle: Bundle) -> Iterator[Finding]:

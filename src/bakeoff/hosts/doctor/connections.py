@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.finding import Finding, error, warning
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error, warning
-from bakeoff.hosts.doctor.yaml_lines import Document, Keys, mapping, read
 from bakeoff.hosts.promptflow_settings import home
+from bakeoff.yaml_lines import Document, Keys, mapping, read
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, warning
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, warning
 
 NAMES = ("deployment_name", "deployment", "model", "model_name")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bakeoff.errors import InputError
 from bakeoff.experiments.definition import DefinitionError, load_experiment
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error
 
 
 def check(bundle: Bundle) -> Iterator[Finding]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, error, warning
 from bakeoff.hosts.doctor.bundle import Bundle, Flow
-from bakeoff.hosts.doctor.finding import Finding, error, warning
 
 SHAPES: dict[str, type] = {
     "inputs": dict,

@@ -8,8 +8,8 @@ categories in ABOUT_A_TEXT are left out.
 import re
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, warning
 from bakeoff.hosts.doctor.bundle import Bundle, Run
-from bakeoff.hosts.doctor.finding import Finding, warning
 
 LEAST_WORDS = 5
 ABOUT_A_TEXT = re.compile(

@@ -7,10 +7,10 @@ Prompt Flow 1.18.5 fills an input that is neither mapped nor has a default from 
 import re
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle, Flow, Run
-from bakeoff.hosts.doctor.finding import Finding, error
 from bakeoff.hosts.doctor.tables import Row
-from bakeoff.hosts.doctor.yaml_lines import mapping
+from bakeoff.yaml_lines import mapping
 
 COLUMN = re.compile(r"\$\{data\.(.+)\}")
 OUTPUT = re.compile(r"\$\{run\.outputs\.(.+)\}")

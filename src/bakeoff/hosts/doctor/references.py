@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle, Flow
-from bakeoff.hosts.doctor.finding import Finding, error
-from bakeoff.hosts.doctor.yaml_lines import Keys, mapping, sequence
+from bakeoff.yaml_lines import Keys, mapping, sequence
 
 REFERENCE = re.compile(r"\$\{(.+)\}")
 INPUT_PREFIXES = ("inputs.", "flow.")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bakeoff.finding import Finding
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from bakeoff.finding import Finding, error, warning
 from bakeoff.hosts.doctor.bundle import Bundle, Flow
-from bakeoff.hosts.doctor.finding import Finding, error, warning
 from bakeoff.hosts.doctor.python_reach import Needed, needed
 from bakeoff.hosts.doctor.requirement_files import brought_along, read_requirements
-from bakeoff.hosts.doctor.yaml_lines import mapping
+from bakeoff.yaml_lines import mapping
 
 PROMPTFLOW = ("promptflow", "promptflow-core", "promptflow-devkit")
 KNOWN: dict[str, tuple[str, ...]] = {

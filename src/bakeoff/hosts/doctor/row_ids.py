@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error
 
 
 def check(bundle: Bundle) -> Iterator[Finding]:

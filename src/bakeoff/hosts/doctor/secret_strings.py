@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle
-from bakeoff.hosts.doctor.finding import Finding, error
 
 FOLDERS = ("connections", "flows", "evaluations", "experiments")
 TEXT = {".yaml", ".yml", ".json", ".jsonl", ".md", ".txt", ".py", ".jinja2", ".prompty", ".toml", ".cfg", ".ini", ".sh"}

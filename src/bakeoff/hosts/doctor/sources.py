@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle, Flow, Node
-from bakeoff.hosts.doctor.finding import Finding, error
 
 
 def check(bundle: Bundle) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bakeoff.hosts.doctor.finding import Finding, error
+from bakeoff.finding import Finding, error
 
 READABLE = (".jsonl", ".csv", ".tsv")
 

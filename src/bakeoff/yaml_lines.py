@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from bakeoff.hosts.doctor.finding import Finding, error
+from bakeoff.finding import Finding, error
 
 Keys = tuple[str | int, ...]
 
