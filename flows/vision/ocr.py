@@ -4,6 +4,6 @@ from bakeoff.hosts import promptflow_vision
 
 
 @tool
-def ocr(image: object) -> dict:
+def ocr(image: object, sees: str) -> dict:
     """What OCR reads in the pictures: text, fields, lines with their confidence."""
-    return promptflow_vision.read(image)
+    return promptflow_vision.read(image, sees)

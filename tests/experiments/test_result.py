@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from xml.etree import ElementTree
 
@@ -18,8 +19,10 @@ from bakeoff.experiments.junit import to_junit
 from bakeoff.experiments.markdown import to_markdown
 from bakeoff.experiments.prices import Price
 from bakeoff.experiments.result import to_json
+from bakeoff.experiments.rows import RowResult
 from bakeoff.experiments.rows_files import to_csv, to_json_lines
 from bakeoff.experiments.table import header, note_lines, table_rows
+from bakeoff.metrics.rows import Score, failed, scored, skipped
 
 RESULT = result_of({"bad": [0.0] * 15 + [1.0] * 5, "good": [1.0] * 20})
 PRICE = Price("cloud", 1.0, 2.0, "EUR", date(2026, 5, 27), "somewhere")
@@ -75,6 +78,23 @@ def test_the_time_of_a_request() -> None:
     latency = analyse(named, [cell("a", [*rows, row(21, None)])], THIS_RUN).tasks[0].contenders[0].latency
     assert latency is not None
     assert latency.p50 == 1.0
+
+
+def test_a_skipped_part_took_no_time_and_a_failed_one_leaves_its_row_out() -> None:
+    def timed(number: int, search: Score, answer: Score) -> RowResult:
+        whole = row(number, 1.0)
+        return replace(whole, record={**(whole.record or {}), **search.fields("search"), **answer.fields("answer")})
+
+    rows = [
+        timed(0, scored(1.0), scored(2.0)),
+        timed(1, scored(1.0), skipped("not asked")),
+        timed(2, scored(1.0), failed("no time")),
+        timed(3, skipped("off"), skipped("off")),
+    ]
+    of_parts = experiment(Contender("a"), tasks=(task(latency=("search", "answer")),))
+    latency = analyse(of_parts, [cell("a", rows)], THIS_RUN).tasks[0].contenders[0].latency
+    assert latency is not None
+    assert (latency.mean, latency.p50) == (2.0, 2.0)
 
 
 def test_costs_and_the_break_even() -> None:

@@ -202,14 +202,16 @@ def test_passages_fill_the_budget_or_half_the_context(monkeypatch: pytest.Monkey
     assert choose([]) == []
 
 
-def answer(passages: list[dict[str, Any]], problem: str = "", question: str = "How heavy?") -> dict[str, Any]:
+def answer(
+    passages: list[dict[str, Any]], problem: str = "", question: str = "How heavy?", model: str = "m"
+) -> dict[str, Any]:
     return promptflow_rag.answer(
         system="Use the passages.",
         question=question,
         chat_history=HISTORY,
         passages=passages,
         problem=problem,
-        model="m",
+        model=model,
         max_new_tokens=10,
         temperature=0,
     )
@@ -262,3 +264,28 @@ def test_without_a_model_call_the_answer_is_that_it_does_not_know():
         "completion": {},
         "citations": {"cited": [], "invented": [], "source": "none"},
     }
+
+
+def test_without_retrieval_the_model_gets_the_question_alone(monkeypatch: pytest.MonkeyPatch):
+    found = promptflow_rag.find(
+        "How heavy?", None, index="nowhere", base=Path(), mode="none", top_k=5, min_similarity=0.9
+    )
+    assert (found["passages"], found["enough"]) == ([], True)
+    assert found["retrieval"]["mode"] == "none"
+    model = Model("8 kg.")
+    use(monkeypatch, model)
+    assert answer(found["passages"])["text"] == "8 kg."
+    assert [message.role for message in model.prompts[0]] == ["system", "user", "assistant", "user"]
+    assert model.prompts[0][-1].text == "How heavy?"
+
+
+def test_without_a_model_the_best_passage_is_the_answer():
+    passages = promptflow_rag.choose(
+        [passage(None), passage(None)], True, model="none", connection=None, most_tokens=1500, most_passages=3
+    )
+    assert [one["number"] for one in passages] == [1, None]
+    completion = answer(passages, model="none")
+    assert completion["text"] == "A bag may weigh 8 kg. [1]"
+    assert completion["model"]["name"] == "none"
+    with pytest.raises(UserErrorException, match="neither passages nor a model"):
+        answer([], model="none")

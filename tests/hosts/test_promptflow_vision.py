@@ -86,8 +86,15 @@ def test_who_sees(monkeypatch: pytest.MonkeyPatch):
     assert promptflow_vision.sees_images("m", "auto")
     assert promptflow_vision.sees_images("m", "yes")
     assert not promptflow_vision.sees_images("m", "no")
+    assert not promptflow_vision.sees_images("m", "nothing")
     with pytest.raises(UserErrorException, match="use auto, yes, no"):
         promptflow_vision.sees_images("m", "perhaps")
+
+
+def test_what_is_not_to_be_seen_is_not_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(promptflow_vision, "read_text", lambda _: pytest.fail("the picture was read"))
+    found = promptflow_vision.read(png(), "nothing")
+    assert (found["text"], found["lines"], found["error"]) == ("", [], "")
 
 
 @pytest.mark.usefixtures("smollm2")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Template
 
 from bakeoff.hosts import promptflow_rag
 from bakeoff.models.base import Completion, ModelIdentity
@@ -59,7 +60,7 @@ def planted(question: str, instruction: str) -> list[dict[str, Any]]:
 
 def ask(question: str, passages: list[dict[str, Any]]) -> str:
     completion = promptflow_rag.answer(
-        system=(ROOT / "flows/rag/system.jinja2").read_text(encoding="utf-8"),
+        system=Template((ROOT / "flows/rag/system.jinja2").read_text(encoding="utf-8")).render(retrieval_mode="hybrid"),
         question=question,
         chat_history=[],
         passages=passages,

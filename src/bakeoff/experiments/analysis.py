@@ -221,11 +221,18 @@ def _categories(rows: Sequence[RowResult], scores: Mapping[str, Scores]) -> Iter
 
 
 def _times(task: Task, rows: Sequence[RowResult]) -> list[float]:
-    """Seconds of each row that has them: the metrics that the task names, else the line's time in Prompt Flow."""
+    """Seconds of each row that has them: the metrics that the task names, else the line's time in Prompt Flow.
+
+    A part that the evaluation skipped (a model that was not asked) took no time; one that failed leaves its row out.
+    """
     if not task.latency:
         return [row.seconds for row in rows if row.seconds is not None]
-    parts: list[list[Any]] = [[(row.record or {}).get(f"{metric}_score") for metric in task.latency] for row in rows]
-    return [math.fsum(found) for found in parts if None not in found]
+    times = []
+    for record in (row.record or {} for row in rows):
+        parts: list[Any] = [record.get(f"{m}_score") for m in task.latency if record.get(f"{m}_status") != "skipped"]
+        if parts and None not in parts:
+            times.append(math.fsum(parts))
+    return times
 
 
 def _tokens(rows: Sequence[RowResult]) -> Tokens | None:

@@ -11,6 +11,7 @@ from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.definition import ROW, Task
 from bakeoff.hosts.experiment_cell import experiments_cache, read_lines, run_name, write_json
+from bakeoff.hosts.experiment_images import from_anywhere
 from bakeoff.hosts.experiment_key import digest, flow_digest
 from bakeoff.hosts.experiment_rows import DataRow
 from bakeoff.hosts.promptflow_batch import run_batch
@@ -50,7 +51,8 @@ def evaluate(
 def _prepared(folder: Path, task: Task, mapping: Mapping[str, Any], merged: Sequence[Mapping[str, Any]]) -> Path:
     """Write what the run is given; the path of what it will give."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in merged)
+    rows = (from_anywhere(row, task.data.parent) for row in merged)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "data.jsonl").write_text("".join(lines), encoding="utf-8")
     specification = {
         "flow": str(task.evaluation.folder),

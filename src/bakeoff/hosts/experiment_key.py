@@ -13,6 +13,7 @@ import bakeoff
 from bakeoff import __version__, catalog
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.definition import Contender, Flow, Task
+from bakeoff.hosts.experiment_images import by_content
 from bakeoff.hosts.promptflow_connections import get_connection
 
 PACKAGE = Path(bakeoff.__file__).parent
@@ -62,7 +63,8 @@ def row_key(task: Task, contender: Contender, row_id: str, row: Mapping[str, Any
     mapped = _mapping(task, contender)
     columns = {match[1] for value in mapped.values() if isinstance(value, str) and (match := COLUMN.fullmatch(value))}
     columns |= {name for name in task.flow.inputs if name not in mapped}
-    return digest([row_id, {column: row[column] for column in columns if column in row}])
+    given = {column: row[column] for column in columns if column in row}
+    return digest([row_id, by_content(given, task.data.parent)])
 
 
 def constant_inputs(task: Task, contender: Contender) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bakeoff.experiments.progress import Progress
 from bakeoff.experiments.rows import CellRun, RowResult
 from bakeoff.hosts.experiment_cell import Cell, open_cell, run_name
 from bakeoff.hosts.experiment_evaluate import evaluate
+from bakeoff.hosts.experiment_images import from_anywhere
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_watch import watch_run
@@ -119,7 +120,8 @@ def _run_rows(
     progress: Progress,
 ) -> None:
     """Run the rows as one Prompt Flow run and harvest it, also where it fails or is interrupted."""
-    lines = (json.dumps(row.values, ensure_ascii=False) + "\n" for row in todo)
+    given = (from_anywhere(row.values, task.data.parent) for row in todo)
+    lines = (json.dumps(values, ensure_ascii=False) + "\n" for values in given)
     (cell.folder / "todo.jsonl").write_text("".join(lines), encoding="utf-8")
     specification = {
         "flow": str(task.flow.folder),

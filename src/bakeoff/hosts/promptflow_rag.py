@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from promptflow.exceptions import UserErrorException
 
@@ -13,7 +13,7 @@ from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.metrics.abstention import is_abstention
 from bakeoff.metrics.groundedness import SupportCheck
-from bakeoff.models.base import Completion, Message, Parameters
+from bakeoff.models.base import Completion, Message, ModelIdentity, Parameters
 from bakeoff.models.load import EMBEDDED_EMBEDDING, load_embedding, load_model, load_reranker
 from bakeoff.retrieval.citing import attribute, check_citations
 from bakeoff.retrieval.engine import Mode, rerank, retrieve
@@ -22,6 +22,8 @@ from bakeoff.retrieval.opening import AZURE, open_index
 from bakeoff.retrieval.passages import pack, passages_text, shown, to_records
 
 UNKNOWN = "I don't know."
+NONE = "none"
+"""As a retrieval mode: ask the model without passages. As a model: the best passage itself is the answer."""
 _STOP = ("<passage", "</passage", "\nQuestion:")  # small models go on writing the prompt
 _EXAMPLE = (  # small models cite after an example only
     Message(
@@ -72,7 +74,7 @@ def find(
     *,
     index: str,
     base: Path,
-    mode: Mode,
+    mode: str,
     top_k: int,
     min_similarity: float,
     reranker: str = "",
@@ -83,12 +85,14 @@ def find(
     """The passages for a question: `passages` (records, best first), `retrieval` (how it went) and `enough`.
 
     rewritten: the question to search for, None where there was nothing to rewrite. base: what a relative `index` is
-    relative to. reranker: folder of a cross-encoder that orders the top_k anew, "" for none. min_similarity: least
-    similarity of the best passage for `enough`; keyword search has none and any passage is enough.
-    `retrieval.seconds` covers embedding the question, searching and reranking. A row that cannot be searched has
-    `retrieval.error` and no passages. Raises UserErrorException where no row can succeed.
+    relative to. mode: a mode of `bakeoff.retrieval.engine`, or NONE. reranker: folder of a cross-encoder that orders
+    the top_k anew, "" for none. min_similarity: least similarity of the best passage for `enough`; keyword search has
+    none and any passage is enough. `retrieval.seconds` covers embedding the question, searching and reranking. A row
+    that cannot be searched has `retrieval.error` and no passages. Raises UserErrorException where no row can succeed.
     """
     query = rewritten or question
+    if mode == NONE:
+        return {"passages": [], "retrieval": _retrieval(query, mode, enough=True), "enough": True}
     try:
         model = (
             None if mode == "keyword" and index.startswith(AZURE) else load_embedding(embedding, embedding_connection)
@@ -99,7 +103,7 @@ def find(
         raise UserErrorException(str(error)) from None
     started, problem, hits = time.perf_counter(), "", []
     try:
-        hits = retrieve(engine, model, query, top_k, mode)
+        hits = retrieve(engine, model, query, top_k, cast(Mode, mode))
         if cross_encoder is not None:
             hits = rerank(cross_encoder, query, hits)
     except EndpointError as error:
@@ -111,16 +115,37 @@ def find(
         problem = str(error)
     similarities = [hit.similarity for hit in hits if hit.similarity is not None]
     enough = bool(hits) and max(similarities, default=1.0) >= min_similarity
-    retrieval = {
+    retrieval = _retrieval(
+        query,
+        mode,
+        enough=enough,
+        seconds=time.perf_counter() - started,
+        engine=index if index.startswith(AZURE) else "local",
+        rewritten=rewritten is not None,
+        error=problem,
+    )
+    return {"passages": to_records(hits), "retrieval": retrieval, "enough": enough or bool(problem)}
+
+
+def _retrieval(
+    query: str,
+    mode: str,
+    *,
+    enough: bool,
+    seconds: float = 0.0,
+    engine: str = "",
+    rewritten: bool = False,
+    error: str = "",
+) -> dict[str, Any]:
+    return {
         "query": query,
         "mode": mode,
-        "seconds": time.perf_counter() - started,
+        "seconds": seconds,
         "enough": enough,
-        "engine": index if index.startswith(AZURE) else "local",
-        "rewritten": rewritten is not None,
-        "error": problem,
+        "engine": engine,
+        "rewritten": rewritten,
+        "error": error,
     }
-    return {"passages": to_records(hits), "retrieval": retrieval, "enough": enough or bool(problem)}
 
 
 def choose(
@@ -135,6 +160,8 @@ def choose(
     """The records, those numbered that the model is to see: none unless there is `enough`."""
     if not enough or not passages:
         return list(passages)
+    if _no_model(model, connection):
+        return pack(passages, lambda text: len(text.split()), most_tokens, 1)
     try:
         loaded = load_model(model, connection)
     except BakeoffError as error:
@@ -158,8 +185,10 @@ def answer(
     """The record of the model's answer from the numbered passages; see `bakeoff.models.base.Completion`.
 
     problem: why there are no passages, "" where there are. Failures are treated as `promptflow_chat.chat_turn` treats
-    them.
+    them. Without passages and without a problem the model gets the question alone.
     """
+    if _no_model(model, connection):
+        return _best_passage(passages, problem).to_dict()
     try:
         parameters = Parameters(max_new_tokens, temperature, stop=_STOP, overflow="truncate")
         loaded = load_model(model, connection)
@@ -169,16 +198,30 @@ def answer(
         messages = to_messages(system, question, chat_history)
         if problem:
             raise InputError(problem)
-        prompt = Message("user", f"{passages_text(passages)}\n\nQuestion: {question}")
-        instructions = [message for message in messages if message.role == "system"]
-        history = messages[len(instructions) : -1]
-        completion = complete(loaded, [*instructions, *_EXAMPLE, *history, prompt], parameters)
+        if passages:
+            prompt = Message("user", f"{passages_text(passages)}\n\nQuestion: {question}")
+            instructions = [message for message in messages if message.role == "system"]
+            messages = [*instructions, *_EXAMPLE, *messages[len(instructions) : -1], prompt]
+        completion = complete(loaded, messages, parameters)
     except (InputError, EndpointError) as error:
         stop_if_unusable(error)
         completion = Completion("", "error", loaded.identity, error=str(error))
     if completion.error and not completion.text:
         report(completion.error)
     return completion.to_dict()
+
+
+def _no_model(model: str, connection: Any) -> bool:
+    return model == NONE and connection is None
+
+
+def _best_passage(passages: Sequence[dict[str, Any]], problem: str) -> Completion:
+    identity = ModelIdentity(NONE, NONE)
+    if problem:
+        return Completion("", "error", identity, error=problem)
+    if not passages:
+        raise UserErrorException("neither passages nor a model: give model or retrieval_mode something else than none")
+    return Completion(f"{shown(passages)[0]['text']} [1]", "stop", identity)
 
 
 def cite(

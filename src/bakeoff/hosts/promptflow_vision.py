@@ -19,7 +19,7 @@ from bakeoff.vision.images import CLOUD, LOCAL, Budget, load_images
 from bakeoff.vision.layout import to_text
 from bakeoff.vision.ocr import OcrLine, read_text
 
-SEES = ("auto", "yes", "no")
+SEES = ("auto", "yes", "no", "nothing")
 OCR = ModelIdentity("rapidocr", "onnx")
 _REASONS = re.compile(
     r"\b(how many|number of|more|less|fewer|most|least|highest|lowest|largest|smallest|biggest|longest|shortest|"
@@ -39,8 +39,8 @@ _EXAMPLES = (  # small models are brief after examples only
 def sees_images(model: str, sees: str, connection: Any = None) -> bool:
     """Whether the model gets the pictures themselves, or else the text that OCR reads in them.
 
-    sees: `yes`, `no` or `auto`: a local model sees if its folder has eyes, a deployment is taken to see. Raises
-    UserErrorException for another value and for a model that cannot be loaded.
+    sees: `yes`, `no`, `nothing` (no text of the pictures either) or `auto`: a local model sees if its folder has eyes,
+    a deployment is taken to see. Raises UserErrorException for another value and for a model that cannot be loaded.
     """
     if sees not in SEES:
         raise UserErrorException(f"sees is {sees!r}: use {', '.join(SEES)}")
@@ -80,8 +80,8 @@ def look(
     return _record(completion)
 
 
-def read(image: Any) -> dict[str, Any]:
-    """What OCR reads in the pictures.
+def read(image: Any, sees: str = "no") -> dict[str, Any]:
+    """What OCR reads in the pictures; where the model `sees` nothing, they are not read.
 
     `text` keeps rows and columns, for a model; `plain` has single spaces, for error rates; `fields` are pairs of `key`
     and `value`; `lines` have `text` and `confidence`; `seconds`; `error` says why a row has none of it.
@@ -90,7 +90,8 @@ def read(image: Any) -> dict[str, Any]:
     pages: list[tuple[OcrLine, ...]] = []
     problem = ""
     try:
-        pages = [read_text(picture).lines for picture in _pictures(image, LOCAL)]
+        if sees != "nothing":
+            pages = [read_text(picture).lines for picture in _pictures(image, LOCAL)]
     except InputError as error:
         problem = str(error)
     return {
