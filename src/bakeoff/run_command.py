@@ -26,13 +26,16 @@ def add_verb(verbs: Any) -> None:
     parser.add_argument("--repeat", type=int, metavar="K", help="of an experiment: each row K times; default: 1")
     parser.add_argument("--bless", action="store_true", help="of an experiment: later runs may not fall below this one")
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"of an experiment; default: {OUTPUT}/NAME")
+    parser.add_argument("--wandb", action="store_true", help="of an experiment: log it to Weights & Biases too")
+    parser.add_argument("--mlflow", action="store_true", help="of an experiment: log it to MLflow too")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the verb; 0 went well, 1 a gate failed. Raises InputError for options that do not go with WHAT."""
     is_experiment = options.what.suffix in (".yaml", ".yml")
-    for name in ("limit", "repeat", "bless", "output") if not is_experiment else ("model",):
+    of_experiments = ("limit", "repeat", "bless", "output", "wandb", "mlflow")
+    for name in of_experiments if not is_experiment else ("model",):
         if getattr(options, name):
             kind = "a flow folder" if not is_experiment else "an experiment"
             raise InputError(f"--{name} does not go with {kind}, which {options.what} is")
@@ -62,10 +65,14 @@ def _run_flow(options: argparse.Namespace) -> int:
 
 
 def _run_experiment(options: argparse.Namespace) -> int:
+    from bakeoff.experiments import tracking
     from bakeoff.experiments.definition import load_experiment
     from bakeoff.experiments.progress import shown_progress
     from bakeoff.hosts.experiment_run import run_experiment
 
+    trackers = [tracker for tracker in tracking.TRACKERS if getattr(options, tracker)]
+    for tracker in trackers:
+        tracking.require(tracker)
     experiment = load_experiment(options.what)
     blessed = experiment.gates.blessed if experiment.gates else None
     if options.bless and blessed is None:
@@ -82,6 +89,8 @@ def _run_experiment(options: argparse.Namespace) -> int:
     _write(folder, experiment, result, cells)
     _print(result)
     _say(f"result: {folder}")
+    for tracker in trackers:
+        _say(f"{tracker}: {tracking.log(tracker, result, folder)}")
     return 0 if result.passed else 1
 
 

@@ -16,8 +16,10 @@ from experiment_files import EXPERIMENT, WORDS, write_bundle, write_data, write_
 
 from bakeoff.cli import main
 from bakeoff.errors import BakeoffError, InputError
+from bakeoff.experiments import tracking
 from bakeoff.experiments.definition import Contender, Rule, load_experiment
 from bakeoff.experiments.progress import PlainProgress
+from bakeoff.experiments.result import ExperimentResult
 from bakeoff.hosts import experiment_evaluate, experiment_run
 from bakeoff.hosts.experiment_cell import open_cell
 from bakeoff.hosts.experiment_key import cell_content, row_key
@@ -125,6 +127,21 @@ def test_gates_decide_the_exit_code(
     assert "--bless needs `gates:" in capsys.readouterr().err
 
 
+def test_trackers_get_what_was_written(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_run, "run_batch", never)
+    logged = []
+
+    def log(tracker: str, result: ExperimentResult, folder: Path) -> str:
+        written = json.loads((folder / "result.json").read_text())
+        logged.append((tracker, result.experiment, written["experiment"]))
+        return "name of the run"
+
+    monkeypatch.setattr(tracking, "log", log)
+    file = str(write_experiment(finished, gates={"floors": {"match": 0.4}}))
+    assert main(["run", file, "--output", str(finished / "tracked"), "--wandb", "--mlflow"]) == 0
+    assert logged == [("wandb", "tiny", "tiny"), ("mlflow", "tiny", "tiny")]
+
+
 def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment_run, "evaluate", by_answer)
     experiment = load_experiment(write_experiment(fresh, contenders=RIGHT))
@@ -229,6 +246,7 @@ def test_the_rows_of_a_baseline() -> None:
     ("arguments", "message"),
     [
         (["flows/chat", "--limit", "3"], "--limit does not go with a flow folder"),
+        (["flows/chat", "--wandb"], "--wandb does not go with a flow folder"),
         (["experiments/chat.yaml", "--model", "x"], "--model does not go with an experiment"),
         (["experiments/chat.yaml", "--repeat", "0"], "--repeat is 0"),
     ],
