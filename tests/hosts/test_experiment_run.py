@@ -21,11 +21,12 @@ from bakeoff.experiments.definition import Contender, Rule, load_experiment
 from bakeoff.experiments.progress import PlainProgress
 from bakeoff.experiments.result import ExperimentResult
 from bakeoff.hosts import experiment_evaluate, experiment_run
-from bakeoff.hosts.experiment_cell import open_cell
+from bakeoff.hosts.experiment_cell import artifacts, open_cell
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_run import run_experiment
 from bakeoff.metrics.rows import scored
+from bakeoff.models.openai_errors import RATE_LIMITED
 
 RIGHT = {"right": EXPERIMENT["contenders"]["right"]}  # type: ignore[index]
 
@@ -159,6 +160,39 @@ def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytes
     assert asked(fresh) == Counter(WORDS) + Counter(["w03", "w07"])
     assert [row.id for row in cells[0].rows] == WORDS
     assert all(row.output is not None and row.output["answer"] == row.id for row in cells[0].rows)
+
+
+def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each run's rows all but two are turned away."""
+    monkeypatch.setattr(experiment_run, "evaluate", by_answer)
+    runs: list[tuple[str, list[str]]] = []
+
+    def turn_away(run_file: Path, name: str, **_: object) -> None:
+        rows = [json.loads(line) for line in (run_file.parent / "todo.jsonl").read_text().splitlines()]
+        workers = yaml.safe_load(run_file.read_text())["environment_variables"]["PF_WORKER_COUNT"]
+        runs.append((workers, [row["id"] for row in rows]))
+        for number, row in enumerate(rows):
+            output: dict[str, object] = {"answer": row["word"]}
+            if number >= 2:
+                output["completion"] = {"finish_reason": "error", "error": f"HTTP 429: {RATE_LIMITED} 3 retries"}
+            moment = "2026-11-23T00:00:00"
+            info = {"status": "Completed", "output": output, "start_time": moment, "end_time": moment}
+            path = artifacts(name) / f"{number:09}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"line_number": number, "run_info": info}))
+
+    monkeypatch.setattr(experiment_run, "run_batch", turn_away)
+    contenders = {"right": {"environment": {"PF_WORKER_COUNT": "5"}}}
+    lines: list[str] = []
+    experiment = load_experiment(write_experiment(fresh, contenders=contenders))
+    result, _ = run_experiment(experiment, PlainProgress(lines.append))
+    assert runs == [("5", WORDS), ("2", WORDS[2:]), ("1", WORDS[4:])]
+    assert "  right: rate limit: 8 rows again with 2 at once" in lines
+    assert (
+        result.tasks[0].contenders[0].outcomes == {"answered": 6, "missing": 4} or result.tasks[0].contenders[0].errors
+    )
+    (message,) = result.tasks[0].contenders[0].errors
+    assert (RATE_LIMITED in message, result.tasks[0].contenders[0].errors[message]) == (True, 4)
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:

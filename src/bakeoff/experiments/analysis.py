@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff import __version__
 from bakeoff.errors import InputError
 from bakeoff.experiments.cost import BreakEven, Cost, break_even, local_cost, token_cost
-from bakeoff.experiments.definition import Contender, Experiment, MetricChoice, Task
+from bakeoff.experiments.definition import DEFAULT_WORKERS, WORKERS, Contender, Experiment, MetricChoice, Task
 from bakeoff.experiments.limits import ContenderSummary
 from bakeoff.experiments.multiplicity import adjust
 from bakeoff.experiments.paired import Comparison, compare
@@ -35,8 +35,6 @@ from bakeoff.metrics.rows import Score, scored
 from bakeoff.metrics.speed import percentile
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise
 
-WORKERS = "PF_WORKER_COUNT"
-DEFAULT_WORKERS = 4
 ENDPOINTS = ("openai:", "azure:")
 ERRORS_SHOWN = 5
 

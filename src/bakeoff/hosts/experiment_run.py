@@ -16,7 +16,7 @@ import yaml
 
 from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
-from bakeoff.experiments.definition import Contender, Experiment, Task
+from bakeoff.experiments.definition import DEFAULT_WORKERS, WORKERS, Contender, Experiment, Task
 from bakeoff.experiments.progress import Progress
 from bakeoff.experiments.rows import CellRun, RowResult
 from bakeoff.hosts.experiment_cell import Cell, open_cell, run_name
@@ -26,6 +26,7 @@ from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_watch import watch_run
 from bakeoff.hosts.promptflow_batch import run_batch
+from bakeoff.models.openai_errors import RATE_LIMITED
 
 if TYPE_CHECKING:
     from bakeoff.experiments.result import ExperimentResult
@@ -92,7 +93,7 @@ def _run_cell(
         from_cache = len(rows) - len(todo)
         progress.start(label, len(rows), from_cache)
         if todo:
-            _run_rows(cell, task, contender, name, todo, [keys[row.id] for row in todo], from_cache, progress)
+            _run_politely(cell, task, contender, name, {keys[row.id]: row for row in todo}, from_cache, progress)
         answered = [_row(row, keys[row.id], cell) for row in rows]
         runs = [cell.answers[key]["run"] for key in keys.values() if key in cell.answers]
         return _scored(
@@ -109,37 +110,62 @@ def _run_cell(
         )
 
 
+def _run_politely(
+    cell: Cell,
+    task: Task,
+    contender: Contender,
+    name: str,
+    todo: Mapping[str, DataRow],
+    done: int,
+    progress: Progress,
+) -> None:
+    """Run the rows; those that met a rate limit again with half the workers, until one is left or nothing helps."""
+    environment = {**task.environment, **contender.environment}
+    workers = int(environment.get(WORKERS, DEFAULT_WORKERS))
+    while True:
+        _run_rows(cell, task, contender, name, todo, {**environment, WORKERS: str(workers)}, done, progress)
+        limited = {k: row for k, row in todo.items() if k in cell.failed and RATE_LIMITED in cell.failed[k].why}
+        if not limited or workers == 1:
+            return
+        workers = max(1, workers // 2)
+        done += len(todo) - len(limited)
+        todo = limited
+        for key in limited:
+            del cell.failed[key]
+        progress.note(f"rate limit: {len(limited)} rows again with {workers} at once")
+
+
 def _run_rows(
     cell: Cell,
     task: Task,
     contender: Contender,
     name: str,
-    todo: Sequence[DataRow],
-    keys: Sequence[str],
+    todo: Mapping[str, DataRow],
+    environment: Mapping[str, str],
     done: int,
     progress: Progress,
 ) -> None:
-    """Run the rows as one Prompt Flow run and harvest it, also where it fails or is interrupted."""
-    given = (from_anywhere(row.values, task.data.parent) for row in todo)
+    """Run the rows (by their keys) as one Prompt Flow run and harvest it, also where it fails or is interrupted."""
+    given = (from_anywhere(row.values, task.data.parent) for row in todo.values())
     lines = (json.dumps(values, ensure_ascii=False) + "\n" for values in given)
     (cell.folder / "todo.jsonl").write_text("".join(lines), encoding="utf-8")
     specification = {
         "flow": str(task.flow.folder),
         "data": "todo.jsonl",
         "column_mapping": {**task.column_mapping, **contender.inputs},
-        "environment_variables": {**task.environment, **contender.environment},
+        "environment_variables": dict(environment),
         "connections": {node: dict(given) for node, given in contender.connections.items()},
     }
     (cell.folder / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
     run = run_name(name)
-    cell.begin(run, keys)
+    cell.begin(run, list(todo))
     watched = None
     try:
         with watch_run(run, done, progress) as watched:
             run_batch(cell.folder / "run.yaml", run, inputs={}, base=None, report=silent)
     except BakeoffError:
         cell.harvest()
-        if not cell.failed and not any(key in cell.answers for key in keys):
+        if not cell.failed and not any(key in cell.answers for key in todo):
             raise
     finally:
         cell.harvest()

@@ -25,6 +25,10 @@ UNSUPPORTED = re.compile(
 CREDENTIAL = re.compile(r"bearer\s+\S+|\beyJ[\w-]+\.[\w.-]+|\bsk-[\w*-]+", re.IGNORECASE)
 
 
+RATE_LIMITED = "the rate limit held through"
+"""In the message of each answer 429 that no retry could help."""
+
+
 class InterruptedAnswerError(EndpointError):
     """The answer had begun and then broke off."""
 
@@ -122,7 +126,7 @@ def _advice(status: int, error: Exception, endpoint: Endpoint) -> str:
         return "the account has no credit left: check plan and billing"
     if status == 429:
         return (
-            f"the rate limit held through {endpoint.max_retries} retries{_retry_after(error)}: send fewer rows at once "
+            f"{RATE_LIMITED} {endpoint.max_retries} retries{_retry_after(error)}: send fewer rows at once "
             "(PF_WORKER_COUNT), or raise the deployment's tokens a minute"
         )
     if status >= 500 or status in (408, 409):
