@@ -88,7 +88,7 @@ def _run_experiment(options: argparse.Namespace) -> int:
     folder = options.output or OUTPUT / experiment.name
     _write(folder, experiment, result, cells)
     _print(result)
-    _say(f"result: {folder}")
+    _say(f"report: {folder / 'report.html'}")
     for tracker in trackers:
         _say(f"{tracker}: {tracking.log(tracker, result, folder)}")
     return 0 if result.passed else 1
@@ -97,11 +97,13 @@ def _run_experiment(options: argparse.Namespace) -> int:
 def _write(folder: Path, experiment: "Experiment", result: "ExperimentResult", cells: "Sequence[CellRun]") -> None:
     from bakeoff.experiments.junit import to_junit
     from bakeoff.experiments.markdown import to_markdown
+    from bakeoff.experiments.report import to_html
     from bakeoff.experiments.result import to_json
     from bakeoff.experiments.rows_files import to_csv, to_json_lines
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
+        ("report.html", to_html(result, experiment, cells)),
         ("result.json", to_json(result)),
         ("result.md", to_markdown(result)),
         ("rows.csv", to_csv(cells, [metric.name for metric in experiment.metrics])),

@@ -91,7 +91,7 @@ def test_contenders_are_run_scored_and_compared(finished: Path) -> None:
         ("half", "w00", "w00"),
     ]
     assert {path.name for path in (finished / "first").iterdir()} == {
-        *("result.json", "result.md", "rows.csv", "rows.jsonl", "junit.xml")
+        *("report.html", "result.json", "result.md", "rows.csv", "rows.jsonl", "junit.xml")
     }
 
 

@@ -5,7 +5,7 @@ from bakeoff.experiments.result import ExperimentResult, TaskResult
 from bakeoff.experiments.table import cache_text, gate_lines, header, note_lines, summary_line, table_rows
 from bakeoff.experiments.wording import interval_text
 
-_COMPARISON = ("a", "b", "metric", "a - b (95 %)", "p (Holm)", "test", "paired rows", "smallest difference shown")
+COMPARISON = ("a", "b", "metric", "a - b (95 %)", "p (Holm)", "test", "paired rows", "smallest difference shown")
 
 
 def to_markdown(result: ExperimentResult) -> str:
@@ -18,13 +18,16 @@ def to_markdown(result: ExperimentResult) -> str:
             if lines:
                 parts.append(f"### {title}\n\n" + "\n".join(f"- {_text(line)}" for line in lines))
         if task.comparisons:
-            parts.append("### Paired comparisons\n\n" + _table(list(_COMPARISON), [_row(c) for c in task.comparisons]))
+            parts.append(
+                "### Paired comparisons\n\n" + _table(list(COMPARISON), [comparison_row(c) for c in task.comparisons])
+            )
         parts.append(_provenance(task))
     parts.append(f"Seed {result.seed}, bakeoff {result.bakeoff}, {cache_text(result)}.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _row(comparison: Comparison) -> list[str]:
+def comparison_row(comparison: Comparison) -> list[str]:
+    """What COMPARISON names, as text."""
     difference, p, detectable = comparison.difference, comparison.p_adjusted, comparison.detectable
     return [
         comparison.a,

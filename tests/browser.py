@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -10,6 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER),
+    reason="no browser: apt-get install chromium chromium-driver, or Chrome and chromedriver on the PATH",
+)
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 ARGUMENTS = (
     "--headless=new",
@@ -32,7 +41,8 @@ class Browser:
     def __init__(self, driver: str, chromium: str, profile: Path):
         self._driver = driver
         options = {"binary": chromium, "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": {"implicit": IMPLICIT_WAIT_MS}}}
+        wanted = {"goog:chromeOptions": options, "timeouts": {"implicit": IMPLICIT_WAIT_MS}}
+        capabilities = {"alwaysMatch": wanted | {"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}
         self._session = "/session/" + self._ask("POST", "/session", {"capabilities": capabilities})["sessionId"]
 
     def open(self, url: str) -> None:
@@ -51,8 +61,26 @@ class Browser:
         """What an element shows."""
         return str(self._ask("GET", f"{self._session}/element/{element}/text"))
 
+    def run(self, script: str) -> Any:
+        """What the body of a JavaScript function returns."""
+        return self._ask("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
+
+    def emulate(self, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """A screen of that many CSS pixels, a phone's below 600, that asks for light or dark pages."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._devtools("Emulation.setDeviceMetricsOverride", size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """New entries of the `browser` (console) or `performance` (network) log."""
+        return list(self._ask("POST", f"{self._session}/se/log", {"type": kind}))
+
     def close(self) -> None:
         self._ask("DELETE", self._session)
+
+    def _devtools(self, command: str, parameters: dict[str, Any]) -> None:
+        self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -65,14 +93,16 @@ class Browser:
 
 
 @contextmanager
-def chromium(driver: str, binary: str, profile: Path) -> Iterator[Browser]:
-    """Start chromedriver and a browser, and end both."""
-    process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True)
+def chromium(profile: Path) -> Iterator[Browser]:
+    """Start chromedriver and a browser, and end both; for tests that `needs_browser`."""
+    assert CHROMEDRIVER
+    assert CHROMIUM
+    process = subprocess.Popen([CHROMEDRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         started = (re.search(r"started successfully on port (\d+)", line) for line in process.stdout)
         port = next(match[1] for match in started if match)
-        browser = Browser(f"http://127.0.0.1:{port}", binary, profile)
+        browser = Browser(f"http://127.0.0.1:{port}", CHROMIUM, profile)
         try:
             yield browser
         finally:
