@@ -1,0 +1,207 @@
+"""Log-likelihoods, accuracies and wall time beside lm-evaluation-harness 0.4.13, on the same ONNX folder, in one run.
+
+    python perf/lm_eval_side_by_side.py ../shared/benchmarks --gguf GGUF [--items 200] [--tasks mmlu ...] [--threads 2]
+
+Needs an environment with bakeoff, lm_eval==0.4.13, torch, transformers and safetensors. The harness's own task files
+make its requests, from the rows of DATA; every request is compared with Bakeoff's as text first. Contenders:
+Bakeoff; the harness's `onnxruntime-genai` backend on the same folder; its `hf` backend in bfloat16 on the same
+weights, de-quantised from the GGUF. The folder is a copy of --model whose graph gives the logits of all positions by
+default and whose prompts go in whole, which the harness relies on. --threads sets the threads of onnxruntime-genai in it (its own default: half
+the logical cores).
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import lm_eval.tasks
+import onnx
+from builder_int4 import write_hugging_face_folder
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.onnxruntime_genai import ONNXRuntimeGenAILM
+from lm_eval.tasks._yaml_loader import load_yaml
+from rich.console import Console
+from rich.table import Table
+
+from bakeoff import catalog
+from bakeoff.benchmarks.data import load_rows
+from bakeoff.benchmarks.registry import find
+from bakeoff.benchmarks.tasks import Item
+from bakeoff.catalog.gguf.graph import LOGITS_FROM
+from bakeoff.models.onnx_chat import OnnxChatModel
+
+MMLU_SUBJECTS = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """One task of the harness, and Bakeoff's items of the same rows."""
+
+    theirs: ConfigurableTask
+    items: Sequence[Item]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--gguf", type=Path, help="for hf; left out: no hf row")
+    parser.add_argument("--model", default="smollm2-135m-instruct")
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--tasks", nargs="+", default=["hellaswag", "truthfulqa", "mmlu"])
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = all_logits_copy(catalog.ensure(options.model, print), Path(scratch) / "onnx", options.threads)
+        mine = OnnxChatModel(folder, folder.name)
+        peers: dict[str, Any] = {"harness, onnxruntime-genai": ONNXRuntimeGenAILM(str(folder))}
+        if options.gguf:
+            peers["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
+        for name in options.tasks:
+            measure(name, parts_of(name, options.data, options.items), mine, peers)
+
+
+def all_logits_copy(source: Path, target: Path, threads: int | None) -> Path:
+    target.mkdir()
+    for file in source.iterdir():
+        (target / file.name).symlink_to(file)
+    graph = onnx.load(source / "model.onnx", load_external_data=False)
+    for tensor in graph.graph.initializer:
+        if tensor.name == LOGITS_FROM:
+            tensor.CopyFrom(onnx.helper.make_tensor(LOGITS_FROM, onnx.TensorProto.INT64, [1], [0]))
+    for output in graph.graph.output:
+        if output.name == "logits":
+            output.type.tensor_type.shape.dim[1].dim_param = "tokens"
+    (target / "model.onnx").unlink()
+    onnx.save(graph, target / "model.onnx")
+    data = target / "model.onnx.data"
+    data.unlink()
+    try:
+        os.link(source / data.name, data)  # onnxruntime takes no link that leads out of the folder
+    except OSError:
+        data.write_bytes((source / data.name).read_bytes())
+    config = json.loads((source / "genai_config.json").read_text())
+    config["search"].pop("chunk_size", None)  # or get_output("logits") would be that of the last piece
+    if threads:
+        config["model"]["decoder"].setdefault("session_options", {})["intra_op_num_threads"] = threads
+    (target / "genai_config.json").unlink()
+    (target / "genai_config.json").write_text(json.dumps(config))
+    return target
+
+
+def hugging_face(gguf: Path, tokenizer: Path, folder: Path) -> HFLM:
+    folder.mkdir()
+    write_hugging_face_folder(gguf, folder)
+    return HFLM(pretrained=str(folder), tokenizer=str(tokenizer), device="cpu", dtype="bfloat16", batch_size=8)
+
+
+def parts_of(name: str, data: Path, count: int) -> list[Part]:
+    task = find(name)
+    rows = load_rows(task.questions, data / name).records
+    if name == "mmlu":
+        assert task.examples
+        dev = load_rows(task.examples, data / name).records
+        parts = []
+        subjects = sorted({row["subject"] for row in rows})[:: 57 // MMLU_SUBJECTS][:MMLU_SUBJECTS]
+        for subject in subjects:
+            of_subject = [row for row in rows if row["subject"] == subject][: -(-count // len(subjects))]
+            splits = {"test": of_subject, "dev": [row for row in dev if row["subject"] == subject]}
+            theirs = harness_task(f"mmlu/default/mmlu_{subject}.yaml", splits)
+            theirs.set_config("num_fewshot", 5)
+            parts.append(Part(theirs, task.items(of_subject, dev, 5)))
+        return parts
+    rows = rows[:count]
+    items = task.items(rows, [], 0)
+    files = {"hellaswag": ["hellaswag/hellaswag.yaml"]}
+    names = files.get(name, ["truthfulqa/truthfulqa_mc1.yaml", "truthfulqa/truthfulqa_mc2.yaml"])
+    return [Part(harness_task(file, {"validation": rows}), items) for file in names]
+
+
+def harness_task(file: str, splits: Mapping[str, Sequence[Any]]) -> ConfigurableTask:
+    config = load_yaml(Path(lm_eval.tasks.__file__).parent / file)
+    sets = {split: Dataset.from_list(list(rows)) for split, rows in splits.items()}
+    ours = {"custom_dataset": lambda **_: sets, "dataset_kwargs": None, "training_split": None}
+    task = ConfigurableTask(config=config | ours)
+    task.set_fewshot_seed(1234)
+    return task
+
+
+def measure(name: str, parts: Sequence[Part], mine: OnnxChatModel, peers: Mapping[str, Any]) -> None:
+    """Print a table of the task, one row a contender."""
+    for part in parts:
+        part.theirs.build_all_requests(limit=None, rank=0, world_size=1)
+    started = time.perf_counter()
+    ours = answer(name, parts, mine)
+    seconds = {"Bakeoff": time.perf_counter() - started}
+    requests = [instance for part in parts for instance in part.theirs.instances]
+    same = [instance.args in ours for instance in requests]
+    print(f"{name}: {sum(same)} of {len(same)} requests of the harness are Bakeoff's, word for word", flush=True)
+    table = Table(name, "seconds", "x", "greatest difference", "differences > 1e-3", "accuracies", "items changed")
+    correct = accuracies(parts, [ours[instance.args] for instance in requests])
+    table.add_row("Bakeoff", f"{seconds['Bakeoff']:.1f}", "1.0", "-", "-", shown(correct), "-")
+    for peer, model in peers.items():
+        started = time.perf_counter()
+        scores = [score for score, _ in model.loglikelihood(requests, disable_tqdm=True)]
+        seconds[peer] = time.perf_counter() - started
+        apart = [abs(a - ours[instance.args]) for a, instance in zip(scores, requests, strict=True)]
+        theirs = accuracies(parts, scores)
+        changed = sum(
+            abs(a - b) > 1e-3 for metric in correct for a, b in zip(correct[metric], theirs[metric], strict=True)
+        )
+        table.add_row(
+            peer,
+            f"{seconds[peer]:.1f}",
+            f"{seconds[peer] / seconds['Bakeoff']:.1f}",
+            f"{max(apart):.1e}",
+            f"{sum(one > 1e-3 for one in apart)} of {len(apart)}",
+            shown(theirs),
+            str(changed),
+        )
+        worst = sorted(zip(apart, requests, scores, strict=True), key=lambda one: -one[0])[:3]
+        for difference, instance, score in worst:
+            tokens = mine.count_tokens("".join(instance.args))
+            print(f"  {peer}: {difference:.1e} apart of {score:.3f}, {tokens} tokens: {instance.args[1][:60]!r}")
+    Console(width=140).print(table)
+
+
+def answer(name: str, parts: Sequence[Part], model: OnnxChatModel) -> dict[tuple[str, str], float]:
+    """The log-likelihood of each choice by prompt and choice, in the order in which the benchmark asks."""
+    items = {item.prompt: item for part in parts for item in part.items}
+    scores = {}
+    for prompt, item in sorted(items.items()):
+        for choice, one in zip(item.choices, model.loglikelihood(prompt, item.choices, "truncate"), strict=True):
+            scores[prompt, choice] = one.logprob
+    return scores
+
+
+def accuracies(parts: Sequence[Part], scores: Sequence[float]) -> dict[str, list[float]]:
+    """The harness's own metrics of each item, by task and metric (MMLU's subjects together)."""
+    values: dict[str, list[float]] = {}
+    left = iter(scores)
+    for part in parts:
+        by_doc: dict[int, list[tuple[float, bool]]] = {}
+        for instance in part.theirs.instances:
+            by_doc.setdefault(instance.doc_id, []).append((next(left), False))
+        name = str(part.theirs.config.task)
+        name = "mmlu" if name.startswith("mmlu") else name
+        for instance in part.theirs.instances:
+            if instance.idx == 0:
+                for metric, value in part.theirs.process_results(instance.doc, by_doc[instance.doc_id]).items():
+                    values.setdefault(f"{name} {metric}", []).append(float(value))
+    return values
+
+
+def shown(values: Mapping[str, Sequence[float]]) -> str:
+    return ", ".join(f"{metric} {fmean(scores):.4f}" for metric, scores in values.items())
+
+
+if __name__ == "__main__":
+    main()
