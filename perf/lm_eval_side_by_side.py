@@ -6,8 +6,8 @@ Needs an environment with bakeoff, lm_eval==0.4.13, torch, transformers and safe
 make its requests, from the rows of DATA; every request is compared with Bakeoff's as text first. Contenders:
 Bakeoff; the harness's `onnxruntime-genai` backend on the same folder; its `hf` backend in bfloat16 on the same
 weights, de-quantised from the GGUF. The folder is a copy of --model whose graph gives the logits of all positions by
-default and whose prompts go in whole, which the harness relies on. --threads sets the threads of onnxruntime-genai in it (its own default: half
-the logical cores).
+default and whose prompts go in whole, which the harness relies on. --threads sets the threads of onnxruntime-genai
+in it (its own default: half the logical cores).
 """
 
 import argparse
@@ -40,6 +40,9 @@ from bakeoff.catalog.gguf.graph import LOGITS_FROM
 from bakeoff.models.onnx_chat import OnnxChatModel
 
 MMLU_SUBJECTS = 10
+READS_TOKENIZER_JSON = "PreTrainedTokenizerFast"
+"""Transformers 5 splits text as GPT-2 does where tokenizer_config.json says GPT2Tokenizer, as SmolLM2's does, whatever
+tokenizer.json says: numbers, and line breaks before them, become other tokens than the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,10 @@ def all_logits_copy(source: Path, target: Path, threads: int | None) -> Path:
     config["search"].pop("chunk_size", None)  # or get_output("logits") would be that of the last piece
     if threads:
         config["model"]["decoder"].setdefault("session_options", {})["intra_op_num_threads"] = threads
-    (target / "genai_config.json").unlink()
-    (target / "genai_config.json").write_text(json.dumps(config))
+    tokenizer = json.loads((source / "tokenizer_config.json").read_text()) | {"tokenizer_class": READS_TOKENIZER_JSON}
+    for name, content in (("genai_config.json", config), ("tokenizer_config.json", tokenizer)):
+        (target / name).unlink()
+        (target / name).write_text(json.dumps(content))
     return target
 
 
@@ -143,16 +148,18 @@ def measure(name: str, parts: Sequence[Part], mine: OnnxChatModel, peers: Mappin
     seconds = {"Bakeoff": time.perf_counter() - started}
     requests = [instance for part in parts for instance in part.theirs.instances]
     same = [instance.args in ours for instance in requests]
-    print(f"{name}: {sum(same)} of {len(same)} requests of the harness are Bakeoff's, word for word", flush=True)
+    console = Console(width=140, highlight=False)
+    console.print(f"{name}: {sum(same)} of {len(same)} requests of the harness are Bakeoff's, word for word")
     table = Table(name, "seconds", "x", "greatest difference", "differences > 1e-3", "accuracies", "items changed")
-    correct = accuracies(parts, [ours[instance.args] for instance in requests])
+    correct = accuracies(parts, ours)
+    distinct = list({instance.args: instance for instance in requests}.values())
     table.add_row("Bakeoff", f"{seconds['Bakeoff']:.1f}", "1.0", "-", "-", shown(correct), "-")
     for peer, model in peers.items():
         started = time.perf_counter()
-        scores = [score for score, _ in model.loglikelihood(requests, disable_tqdm=True)]
+        scores = [score for score, _ in model.loglikelihood(distinct, disable_tqdm=True)]
         seconds[peer] = time.perf_counter() - started
-        apart = [abs(a - ours[instance.args]) for a, instance in zip(scores, requests, strict=True)]
-        theirs = accuracies(parts, scores)
+        apart = [abs(a - ours[instance.args]) for a, instance in zip(scores, distinct, strict=True)]
+        theirs = accuracies(parts, {one.args: score for one, score in zip(distinct, scores, strict=True)})
         changed = sum(
             abs(a - b) > 1e-3 for metric in correct for a, b in zip(correct[metric], theirs[metric], strict=True)
         )
@@ -165,11 +172,7 @@ def measure(name: str, parts: Sequence[Part], mine: OnnxChatModel, peers: Mappin
             shown(theirs),
             str(changed),
         )
-        worst = sorted(zip(apart, requests, scores, strict=True), key=lambda one: -one[0])[:3]
-        for difference, instance, score in worst:
-            tokens = mine.count_tokens("".join(instance.args))
-            print(f"  {peer}: {difference:.1e} apart of {score:.3f}, {tokens} tokens: {instance.args[1][:60]!r}")
-    Console(width=140).print(table)
+    console.print(table)
 
 
 def answer(name: str, parts: Sequence[Part], model: OnnxChatModel) -> dict[tuple[str, str], float]:
@@ -182,20 +185,17 @@ def answer(name: str, parts: Sequence[Part], model: OnnxChatModel) -> dict[tuple
     return scores
 
 
-def accuracies(parts: Sequence[Part], scores: Sequence[float]) -> dict[str, list[float]]:
+def accuracies(parts: Sequence[Part], scores: Mapping[tuple[str, str], float]) -> dict[str, list[float]]:
     """The harness's own metrics of each item, by task and metric (MMLU's subjects together)."""
     values: dict[str, list[float]] = {}
-    left = iter(scores)
     for part in parts:
-        by_doc: dict[int, list[tuple[float, bool]]] = {}
+        answers: dict[int, list[tuple[float, bool]]] = {}
         for instance in part.theirs.instances:
-            by_doc.setdefault(instance.doc_id, []).append((next(left), False))
-        name = str(part.theirs.config.task)
-        name = "mmlu" if name.startswith("mmlu") else name
-        for instance in part.theirs.instances:
-            if instance.idx == 0:
-                for metric, value in part.theirs.process_results(instance.doc, by_doc[instance.doc_id]).items():
-                    values.setdefault(f"{name} {metric}", []).append(float(value))
+            answers.setdefault(instance.doc_id, []).append((scores[instance.args], False))
+        name = "mmlu" if str(part.theirs.config.task).startswith("mmlu") else part.theirs.config.task
+        for doc_id, doc in {instance.doc_id: instance.doc for instance in part.theirs.instances}.items():
+            for metric, value in part.theirs.process_results(doc, answers[doc_id]).items():
+                values.setdefault(f"{name} {metric}", []).append(float(value))
     return values
 
 
