@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ class Source:
     """Where rows come from.
 
     names: the file in a folder is the first of `<name>.jsonl`, `<name>.parquet`, `<name>-*.parquet` that is there.
-    repository, revision and file: the parquet file on the hub. columns: what every row must have.
+    repository, revision and file: the parquet file on the hub; empty where it is only taken from folders.
+    columns: what every row must have.
     """
 
     names: tuple[str, ...]
@@ -55,7 +56,9 @@ def load_rows(source: Source, folder: Path | None) -> Rows:
     Raises InputError for a folder without such a file and for a malformed row (file and line), DownloadError where the
     hub gives nothing, NotSupportedError where parquet cannot be read.
     """
-    path = _on_hub(source) if folder is None else _in_folder(source, folder)
+    path = _on_hub(source) if folder is None else in_folder(source, folder)
+    if path is None:
+        raise InputError(f"{folder} has none of {', '.join(_patterns(source))}")
     records = _read_parquet(path) if path.suffix == ".parquet" else _read_json_lines(path)
     for number, record in enumerate(records, 1):
         missing = [column for column in source.columns if record.get(column) is None]
@@ -68,17 +71,18 @@ def load_rows(source: Source, folder: Path | None) -> Rows:
     )
 
 
-def _in_folder(source: Source, folder: Path) -> Path:
-    patterns = [
-        pattern for name in source.names for pattern in (f"{name}.jsonl", f"{name}.parquet", f"{name}-*.parquet")
-    ]
-    for pattern in patterns:
-        for path in sorted(folder.glob(pattern)):
-            return path
-    raise InputError(f"{folder} has none of {', '.join(patterns)}")
+def in_folder(source: Source, folder: Path) -> Path | None:
+    """The source's file in a folder; None where it has none."""
+    return next((path for pattern in _patterns(source) for path in sorted(folder.glob(pattern))), None)
+
+
+def _patterns(source: Source) -> list[str]:
+    return [pattern for name in source.names for pattern in (f"{name}.jsonl", f"{name}.parquet", f"{name}-*.parquet")]
 
 
 def _on_hub(source: Source) -> Path:
+    if not source.repository:
+        raise InputError(f"{source.names[0]} is not fetched from the hub: give a folder with {source.names[0]}.jsonl")
     from huggingface_hub import hf_hub_download
 
     try:
@@ -122,24 +126,26 @@ def _read_parquet(path: Path) -> list[Record]:
 def subset(items: Sequence["Item"], limit: int | None, seed: int) -> list["Item"]:
     """`limit` of the items, of each stratum its share (largest remainders), drawn with the seed; in the old order.
 
-    A stratum's draw depends on the seed and its name only. All items where the limit is None or not below their
-    number. Raises InputError for a limit below 1.
+    A stratum's draw depends on the seed and its name only. Units are taken whole: the last one may exceed the limit.
+    All items where the limit is None or not below their number. Raises InputError for a limit below 1.
     """
     if limit is not None and limit < 1:
         raise InputError(f"the limit is {limit}: it must be 1 or more")
     if limit is None or limit >= len(items):
         return list(items)
-    strata: dict[str, list[int]] = defaultdict(list)
+    strata: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, item in enumerate(items):
-        strata[item.stratum].append(index)
-    shares = {stratum: limit * len(members) / len(items) for stratum, members in strata.items()}
+        strata[item.stratum][item.unit or item.id].append(index)
+    sizes = Counter(item.stratum for item in items)
+    shares = {stratum: limit * size / len(items) for stratum, size in sizes.items()}
     counts = {stratum: math.floor(share) for stratum, share in shares.items()}
     by_remainder = sorted(shares, key=lambda stratum: (counts[stratum] - shares[stratum], stratum))
     for stratum in by_remainder[: limit - sum(counts.values())]:
         counts[stratum] += 1
-    chosen = [
-        index
-        for stratum, members in strata.items()
-        for index in random.Random(f"{seed}:{stratum}").sample(members, counts[stratum])
-    ]
+    chosen: list[int] = []
+    for stratum, units in strata.items():
+        wanted = len(chosen) + counts[stratum]
+        for members in random.Random(f"{seed}:{stratum}").sample(list(units.values()), len(units)):
+            if len(chosen) < wanted:
+                chosen += members
     return [items[index] for index in sorted(chosen)]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import stdev
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from bakeoff.benchmarks import letters
 from bakeoff.benchmarks.data import load_rows, subset
+from bakeoff.benchmarks.figures import clustered_mean, summarise_figures
 from bakeoff.benchmarks.journal import Journal
 from bakeoff.benchmarks.tasks import Answer, Item, Task
 from bakeoff.errors import BakeoffError, InputError
@@ -56,18 +57,26 @@ def run_task(task: Task, model: ChatModel, settings: Settings, output: Path, rep
     items, card = _prepare(task, model, settings)
     key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]
     output.mkdir(parents=True, exist_ok=True)
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in model.identity.name)
-    path = output / f"{task.name}-{name}-{key}.json"
+    path = output / f"{file_name(task.name, model)}-{key}.json"
     journal = Journal(path.with_suffix(".jsonl"))
     records = journal.read()
     errors = _answer(task, model, items, settings.method, journal, records, report)
-    rows = [_row(task, item, settings.method, records.get(item.id), errors.get(item.id, "")) for item in items]
-    metrics = _summarise(task.metrics if settings.method == "loglikelihood" or task.free_text else (LETTER,), rows)
+    by_letter = settings.method == "generate" and not task.free_text
+    answers = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
+    rows = [_row(task, item, by_letter, answers.get(item.id), errors.get(item.id, "")) for item in items]
+    metrics = _summarise((LETTER,) if by_letter else task.metrics, rows, items)
+    asked = [(item, answers[item.id].answer) for item in items if item.id in answers and answers[item.id].readable]
+    metrics |= summarise_figures(task.figures, asked, len(items))
     metrics["items_with_dropped_tokens"] = sum(record.get("dropped_tokens", 0) > 0 for record in records.values())
     result = Result(card, metrics, path)
     content = {"card": card, "metrics": metrics, "rows": rows}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
+
+
+def file_name(benchmark: str, model: ChatModel) -> str:
+    """`<benchmark>-<model>`, without characters that a file system could stumble over."""
+    return f"{benchmark}-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in model.identity.name)
 
 
 def _prepare(task: Task, model: ChatModel, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
@@ -152,41 +161,62 @@ def _ask(task: Task, model: ChatModel, item: Item, method: Method) -> dict[str, 
     return {"text": completion.text, "finish_reason": completion.finish_reason}
 
 
-def _row(task: Task, item: Item, method: Method, record: Mapping[str, Any] | None, error: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Read:
+    """A record as the scores see it: why it is unreadable, if it is, and what the model gave."""
+
+    answer: Answer
+    outcome: str = "answered"
+    reason: str = ""
+
+    @property
+    def readable(self) -> bool:
+        return self.outcome == "answered"
+
+
+def _read(item: Item, by_letter: bool, record: Mapping[str, Any]) -> _Read:
+    answer = Answer(tuple(record.get("logprobs", ())), record.get("text", ""))
+    if record.get("finish_reason") == "content_filter":
+        return _Read(answer, "filtered", "the endpoint's content filter held the answer back")
+    if not by_letter:
+        return _Read(answer)
+    picked = letters.read_letter(answer.text, len(item.options))
+    if picked is None:
+        return _Read(answer, "unparsable", f"not a letter alone: {answer.text[:80]!r}")
+    return _Read(replace(answer, picked=picked))
+
+
+def _row(task: Task, item: Item, by_letter: bool, read: _Read | None, error: str) -> dict[str, Any]:
     """The row record of the honest-metrics contract (bakeoff.metrics.rows), with the stratum as its category."""
     row: dict[str, Any] = {"id": item.id, "category": item.stratum, "group": item.group}
-    by_letter = method == "generate" and not task.free_text
-    metrics = (LETTER,) if by_letter else task.metrics
+    read = read or _Read(Answer(), "errored", error)
     scores: Mapping[str, float] = {}
-    outcome, reason = "errored", error
-    if record is not None:
-        answer = Answer(tuple(record.get("logprobs", ())), record.get("text", ""))
-        outcome, reason = "answered", ""
-        if record.get("finish_reason") == "content_filter":
-            outcome, reason = "filtered", "the endpoint's content filter held the answer back"
-        elif not by_letter:
-            scores = task.score(item, answer)
-        elif (letter := letters.read_letter(answer.text, len(item.options))) is not None:
-            scores = {LETTER.name: float(letter == item.answer)}
-        else:
-            outcome, reason = "unparsable", f"not a letter alone: {answer.text[:80]!r}"
-    for metric in metrics:
+    if read.readable:
+        letter = {LETTER.name: float(read.answer.picked == item.answer)}
+        scores = letter if by_letter else task.score(item, read.answer)
+    for metric in (LETTER,) if by_letter else task.metrics:
         if metric.name in scores:
             score = scored(scores[metric.name])
         else:
-            score = skipped("does not apply to this item") if outcome == "answered" else failed(reason)
+            score = skipped("does not apply to this item") if read.readable else failed(read.reason)
         row |= score.fields(metric.name)
-    return row | {"outcome": outcome}
+    return row | {"outcome": read.outcome}
 
 
-def _summarise(metrics: Sequence[Metric], rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Standard errors are those of a mean, with n - 1, as in lm-evaluation-harness (`mean_stderr`)."""
+def _summarise(metrics: Sequence[Metric], rows: Sequence[Mapping[str, Any]], items: Sequence[Item]) -> dict[str, float]:
+    """Standard errors are those of a mean, with n - 1, as in lm-evaluation-harness (`mean_stderr`).
+
+    Where items share a passage, they and the intervals are those of clusters.
+    """
     summary = count_outcomes(rows, len(rows))
+    clusters = {item.id: item.cluster or item.id for item in items}
     for metric in metrics:
         summary |= summarise(rows, metric, len(rows))
         values = scores_of(rows, metric.name)
         if len(values) > 1:
             summary[f"{metric.name}_stderr"] = stdev(values) / len(values) ** 0.5
+        if len(set(clusters.values())) < len(items):
+            summary |= clustered_mean(metric.name, rows, clusters)
     for group in dict.fromkeys(row["group"] for row in rows if row["group"]):
         members = [row for row in rows if row["group"] == group]
         for metric in metrics:

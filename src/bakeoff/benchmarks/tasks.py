@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from bakeoff.benchmarks.data import Record, Source
 from bakeoff.metrics.summary import Metric
+
+if TYPE_CHECKING:
+    from bakeoff.benchmarks.figures import Figure
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Item:
     reference: whatever the task's `score` needs. Without choices the prompt is answered in free text.
     question, options and answer: the same question for a model that only writes: it is shown the options under
     letters and `answer` is the index of the right one. Empty where the task has no such form.
+    cluster: what items with a common passage have in common: their errors are not independent; empty: alone.
+    unit: what items that are only scored together have in common (the options of a question): a subset takes all of
+    them or none; empty: alone.
     """
 
     id: str
@@ -34,14 +40,17 @@ class Item:
     question: str = ""
     options: tuple[str, ...] = ()
     answer: int = 0
+    cluster: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gave: the log-likelihood of each choice, or a text."""
+    """What the model gave: the log-likelihood of each choice, the option it picked by its letter, or a text."""
 
     logprobs: tuple[float, ...] = ()
     text: str = ""
+    picked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,8 @@ class Task:
     questions: where its data are; examples: where its few-shot examples are (None: it has none).
     items(questions, examples, shots): the items in the data's order. Raises InputError naming a bad row.
     score(item, answer): each metric that applies to the item, by name.
-    metrics: how those are summarised. shots: its usual number of examples. stop and max_new_tokens: for free text.
+    metrics: how those are summarised. figures: official figures that are no mean of them.
+    shots: its usual number of examples. stop and max_new_tokens: for free text.
     """
 
     name: str
@@ -87,6 +97,7 @@ class Task:
     free_text: bool = False
     stop: tuple[str, ...] = ()
     max_new_tokens: int = 256
+    figures: tuple["Figure", ...] = ()
 
 
 def likeliest(logprobs: Sequence[float], lengths: Sequence[int] | None = None) -> int:
