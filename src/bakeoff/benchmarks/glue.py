@@ -96,6 +96,7 @@ STSB = Task(
     questions=_source(("stsb",), "stsb/validation", ("sentence1", "sentence2")),
     items=stsb_items,
     score=score_similarity,
+    likelihood_only=True,
     metrics=(Metric("absolute_error"),),
     figures=(
         Figure("pearson", correlation_terms(_similarities, ranks=False), correlation),

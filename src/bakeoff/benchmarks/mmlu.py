@@ -126,5 +126,6 @@ CLOZE = Task(
     questions=QUESTIONS,
     items=cloze_items,
     score=score_cloze,
+    likelihood_only=True,
     metrics=(Metric("acc", 1, binary=True), Metric("acc_norm", 1, binary=True)),
 )

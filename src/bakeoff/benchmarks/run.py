@@ -89,7 +89,7 @@ def _prepare(task: Task, model: ChatModel, settings: Settings) -> tuple[list[Ite
     questions = load_rows(task.questions, settings.data)
     examples = load_rows(task.examples, settings.data) if task.examples and shots else None
     everything = task.items(questions.records, examples.records if examples else [], shots)
-    if by_letter and not everything[0].options:
+    if by_letter and task.likelihood_only:
         raise InputError(f"{task.name} is defined by log-likelihoods alone: it has no method generate")
     items = subset(everything, settings.limit, settings.seed)
     asked = [letters.question_with_letters(i) if by_letter else [i.prompt, *i.choices] for i in items]

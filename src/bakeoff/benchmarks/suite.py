@@ -41,7 +41,8 @@ def run_suite(
 ) -> SuiteResult:
     """Run the tasks that `settings.data` has files for (all of them from the hub), and write `<suite>-<model>.json`.
 
-    Raises as `run_task` does, and InputError where no task has data.
+    Method generate leaves out the tasks that have no such form. Raises as `run_task` does, and InputError where no
+    task has data.
     """
     have = [task for task in suite.tasks if _runs(task, settings)]
     if not have:
@@ -82,4 +83,6 @@ def average(suite: Suite, results: Mapping[str, Result]) -> dict[str, float]:
 
 
 def _runs(task: Task, settings: Settings) -> bool:
+    if settings.method == "generate" and task.likelihood_only:
+        return False
     return in_folder(task.questions, settings.data) is not None if settings.data else bool(task.questions.repository)

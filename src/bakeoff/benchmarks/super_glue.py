@@ -159,6 +159,7 @@ RECORD = Task(
     questions=_source("record", ("passage", "query", "entities", "answers")),
     items=record_items,
     score=score_record,
+    likelihood_only=True,
     metrics=(Metric("f1", 1), Metric("em", 1, binary=True)),
 )
 NLI = ("premise", "hypothesis", "label")

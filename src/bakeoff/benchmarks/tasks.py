@@ -82,7 +82,8 @@ class Task:
     items(questions, examples, shots): the items in the data's order. Raises InputError naming a bad row.
     score(item, answer): each metric that applies to the item, by name.
     metrics: how those are summarised. figures: official figures that are no mean of them.
-    shots: its usual number of examples. stop and max_new_tokens: for free text.
+    shots: its usual number of examples. stop and max_new_tokens: for free text. likelihood_only: its choices mean
+    nothing under letters.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Task:
     stop: tuple[str, ...] = ()
     max_new_tokens: int = 256
     figures: tuple["Figure", ...] = ()
+    likelihood_only: bool = False
 
 
 def likeliest(logprobs: Sequence[float], lengths: Sequence[int] | None = None) -> int:
