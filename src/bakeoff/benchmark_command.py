@@ -3,7 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bakeoff.benchmarks.run import Result
 
 OUTPUT = Path(".bakeoff/benchmarks")
 
@@ -11,7 +14,7 @@ OUTPUT = Path(".bakeoff/benchmarks")
 def add_verb(verbs: Any) -> None:
     """Add the verb to the sub-parsers of `bakeoff`."""
     parser = verbs.add_parser("benchmark", help="run a public benchmark suite on a model")
-    parser.add_argument("task", metavar="TASK", help="`list`, or a name it shows")
+    parser.add_argument("task", metavar="TASK", help="`list`, or a suite or task it shows")
     parser.add_argument("--model", help="a catalog name, a folder, openai:NAME or azure:NAME")
     parser.add_argument("--shots", type=int, help="examples in the prompt; default: the task's own number")
     parser.add_argument("--limit", type=int, help="only that many items, of each subject its share")
@@ -23,32 +26,58 @@ def add_verb(verbs: Any) -> None:
         default="loglikelihood",
         help="generate asks for the letter, for endpoints without log-probabilities",
     )
+    parser.add_argument("--guesses", type=Path, metavar="FILE", help="KILT: score these answers instead of a model's")
     parser.add_argument("--output", type=Path, metavar="DIR", default=OUTPUT, help=f"default: {OUTPUT}")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the verb; 0 went well, 1 when items had errors. Raises BakeoffError as `run_task` and `load_model` do."""
-    from bakeoff.benchmarks.registry import find
-    from bakeoff.benchmarks.run import Settings, run_task
+    from bakeoff.benchmarks.kilt import read_guesses
+    from bakeoff.benchmarks.registry import SUITES, find
+    from bakeoff.benchmarks.run import Settings, run_task, score_records
+    from bakeoff.benchmarks.suite import run_suite
     from bakeoff.errors import InputError
-    from bakeoff.metrics.table import print_metrics
     from bakeoff.models.load import load_model
 
     if options.task == "list":
         return _list()
-    task = find(options.task)
+    suite = SUITES.get(options.task)
+    task = None if suite else find(options.task)
+    settings = Settings(options.shots, options.limit, options.seed, options.method, options.data)
+    if options.guesses:
+        if task is None or not task.name.startswith("kilt_"):
+            raise InputError("--guesses are KILT's: name one of its tasks, such as kilt_nq")
+        return _show(task.name, score_records(task, *read_guesses(options.guesses), settings, options.output))
     if not options.model:
         raise InputError("no model is named: give --model")
-    settings = Settings(options.shots, options.limit, options.seed, options.method, options.data)
     model = load_model(options.model, report=_say)
-    result = run_task(task, model, settings, options.output, _say)
+    if task is not None:
+        return _show(task.name, run_task(task, model, settings, options.output, _say))
+    assert suite is not None
+    whole = run_suite(suite, model, settings, options.output, _say)
+    code = max(_show(name, result) for name, result in whole.results.items())
+    if whole.missing:
+        _say(f"not run, for want of data or method: {', '.join(whole.missing)}")
+    if whole.average:
+        mean, low, high = (whole.average[name] for name in ("average", "average_ci_low", "average_ci_high"))
+        _say(f"{suite.name} average {mean:.4f} (95 %: {low:.4f} to {high:.4f})")
+    elif suite.average:
+        _say(f"no {suite.name} average: it takes all of its tasks")
+    _say(f"result: {whole.path}")
+    return code
+
+
+def _show(name: str, result: "Result") -> int:
+    """Print the result of a task; 1 where items had errors."""
+    from bakeoff.metrics.table import print_metrics
+
     card = result.card
     _say(
-        f"{task.name} ({card['version']}), {card['method']}, {card['shots']} shots, "
+        f"{name} ({card['version']}), {card['method']}, {card['shots']} shots, "
         f"{card['n']:,} of {card['items_in_data']:,} items, seed {card['seed']}"
     )
-    _say(f"{card['model']['name']} {card['model']['revision'][:12]} on {card['model']['execution_provider']}")
+    _say(f"{card['model']['name']} {card['model']['revision'][:12]} on {card['model']['execution_provider'] or '-'}")
     print_metrics(result.metrics)
     if dropped := int(result.metrics["items_with_dropped_tokens"]):
         _say(f"{dropped} prompts did not fit into the context and lost their beginning")
@@ -61,9 +90,11 @@ def _list() -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from bakeoff.benchmarks.registry import TASKS
+    from bakeoff.benchmarks.registry import SUITES, TASKS
 
     table = Table("task", "what", "shots", "files in --data", "columns", "hub", box=SIMPLE_HEAD)
+    for suite in SUITES.values():
+        table.add_row(suite.name, suite.summary, "", "those of its tasks", "", "")
     for task in TASKS.values():
         sources = [task.questions, *([task.examples] if task.examples else [])]
         table.add_row(
@@ -72,7 +103,7 @@ def _list() -> int:
             str(task.shots),
             ", ".join(" or ".join(source.names) for source in sources),
             ", ".join(task.questions.columns),
-            f"{task.questions.repository}@{task.questions.revision[:7]}",
+            f"{task.questions.repository}@{task.questions.revision[:7]}" if task.questions.repository else "-",
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return 0

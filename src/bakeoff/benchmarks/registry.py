@@ -1,11 +1,11 @@
 """All tasks and suites by the name a command gives."""
 
-from bakeoff.benchmarks import glue, hellaswag, mmlu, super_glue, truthfulqa
+from bakeoff.benchmarks import glue, hellaswag, kilt, mmlu, super_glue, truthfulqa
 from bakeoff.benchmarks.suite import Suite
 from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (glue.GLUE, super_glue.SUPER_GLUE)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (glue.GLUE, super_glue.SUPER_GLUE, kilt.KILT)}
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (

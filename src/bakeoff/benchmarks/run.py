@@ -18,7 +18,7 @@ from bakeoff.benchmarks.tasks import Answer, Item, Task
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.metrics.rows import failed, scored, scores_of, skipped
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise, summarise_categories
-from bakeoff.models.base import ChatModel, Message, Parameters
+from bakeoff.models.base import ChatModel, Message, ModelIdentity, Parameters
 
 Method = Literal["loglikelihood", "generate"]
 LETTER = Metric("acc", 1, binary=True)
@@ -54,32 +54,55 @@ def run_task(task: Task, model: ChatModel, settings: Settings, output: Path, rep
     shared. Items on which the model fails are not in it: they count as errored, and the next run tries them again.
     Raises InputError for settings that the task does not have, and as `load_rows` and the task's `items` do.
     """
-    items, card = _prepare(task, model, settings)
-    key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{file_name(task.name, model)}-{key}.json"
+    items, card = _prepare(task, model.identity, settings)
+    path = _path(task, card, output)
     journal = Journal(path.with_suffix(".jsonl"))
     records = journal.read()
     errors = _answer(task, model, items, settings.method, journal, records, report)
-    by_letter = settings.method == "generate" and not task.free_text
-    answers = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
-    rows = [_row(task, item, by_letter, answers.get(item.id), errors.get(item.id, "")) for item in items]
+    return _finish(task, items, card, records, errors, path)
+
+
+def score_records(
+    task: Task, who: ModelIdentity, records: Mapping[str, Mapping[str, Any]], settings: Settings, output: Path
+) -> Result:
+    """As `run_task`, of answers that are there already, by item id; an item without one counts as errored."""
+    items, card = _prepare(task, who, settings)
+    errors = {item.id: "there is no answer with this id" for item in items}
+    return _finish(task, items, card, records, errors, _path(task, card, output))
+
+
+def _path(task: Task, card: Mapping[str, Any], output: Path) -> Path:
+    output.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]
+    return output / f"{file_name(task.name, card['model']['name'])}-{key}.json"
+
+
+def _finish(
+    task: Task,
+    items: Sequence[Item],
+    card: Mapping[str, Any],
+    records: Mapping[str, Mapping[str, Any]],
+    errors: Mapping[str, str],
+    path: Path,
+) -> Result:
+    by_letter = card["method"] == "generate" and not task.free_text
+    read = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
+    rows = [_row(task, item, by_letter, read.get(item.id), errors.get(item.id, "")) for item in items]
     metrics = _summarise((LETTER,) if by_letter else task.metrics, rows, items)
-    asked = [(item, answers[item.id].answer) for item in items if item.id in answers and answers[item.id].readable]
+    asked = [(item, read[item.id].answer) for item in items if item.id in read and read[item.id].readable]
     metrics |= summarise_figures(task.figures, asked, len(items))
     metrics["items_with_dropped_tokens"] = sum(record.get("dropped_tokens", 0) > 0 for record in records.values())
-    result = Result(card, metrics, path)
     content = {"card": card, "metrics": metrics, "rows": rows}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return result
+    return Result(card, metrics, path)
 
 
-def file_name(benchmark: str, model: ChatModel) -> str:
+def file_name(benchmark: str, model: str) -> str:
     """`<benchmark>-<model>`, without characters that a file system could stumble over."""
-    return f"{benchmark}-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in model.identity.name)
+    return f"{benchmark}-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in model)
 
 
-def _prepare(task: Task, model: ChatModel, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
+def _prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
     """The items to ask, and the method card."""
     by_letter = settings.method == "generate" and not task.free_text
     usual = 0 if settings.method == "generate" else task.shots
@@ -106,7 +129,7 @@ def _prepare(task: Task, model: ChatModel, settings: Settings) -> tuple[list[Ite
         "prompts_sha256": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
         "data": {"origin": questions.origin, "sha256": questions.sha256, "rows": len(questions.records)},
         "examples": {"origin": examples.origin, "sha256": examples.sha256} if examples else None,
-        "model": asdict(model.identity),
+        "model": asdict(who),
         "versions": {package: version(package) for package in PACKAGES},
     }
     return items, card
@@ -175,7 +198,10 @@ class _Read:
 
 
 def _read(item: Item, by_letter: bool, record: Mapping[str, Any]) -> _Read:
-    answer = Answer(tuple(record.get("logprobs", ())), record.get("text", ""))
+    ranking = record.get("ranking")
+    answer = Answer(
+        tuple(record.get("logprobs", ())), record.get("text", ""), ranking=None if ranking is None else tuple(ranking)
+    )
     if record.get("finish_reason") == "content_filter":
         return _Read(answer, "filtered", "the endpoint's content filter held the answer back")
     if not by_letter:

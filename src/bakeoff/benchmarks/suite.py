@@ -18,7 +18,7 @@ Part = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Suite:
-    """average: its official average is the mean over these parts, a part the mean of (task, figure)s."""
+    """average: its official average is the mean over these parts, a part the mean of (task, figure)s; may be none."""
 
     name: str
     summary: str
@@ -49,14 +49,15 @@ def run_suite(
         raise InputError(f"{settings.data} has no file of {suite.name}: see `bakeoff benchmark list`")
     results = {task.name: run_task(task, model, settings, output, report) for task in have}
     missing = [task.name for task in suite.tasks if task.name not in results]
-    result = SuiteResult(results, missing, average(suite, results), output / f"{file_name(suite.name, model)}.json")
+    path = output / f"{file_name(suite.name, model.identity.name)}.json"
+    result = SuiteResult(results, missing, average(suite, results), path)
     content: dict[str, Any] = {
         "suite": suite.name,
         "average": result.average,
         "missing": missing,
         "tasks": {name: {"card": one.card, "metrics": one.metrics} for name, one in results.items()},
     }
-    result.path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
 
 
@@ -67,7 +68,9 @@ def average(suite: Suite, results: Mapping[str, Result]) -> dict[str, float]:
     of theirs, which it cannot exceed.
     """
     wanted = [pair for part in suite.average for pair in part]
-    if not all(task in results and f"{figure}_stderr" in results[task].metrics for task, figure in wanted):
+    if not wanted or not all(
+        task in results and f"{figure}_stderr" in results[task].metrics for task, figure in wanted
+    ):
         return {}
     parts, errors = [], []
     for part in suite.average:

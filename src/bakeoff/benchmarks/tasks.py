@@ -46,11 +46,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gave: the log-likelihood of each choice, the option it picked by its letter, or a text."""
+    """What the model gave: the log-likelihood of each choice, the option it picked by its letter, or a text.
+
+    ranking: the evidence that came with a text, best first; None where there was no retrieval.
+    """
 
     logprobs: tuple[float, ...] = ()
     text: str = ""
     picked: int | None = None
+    ranking: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
