@@ -27,12 +27,14 @@ def add_verb(verbs: Any) -> None:
         help="generate asks for the letter, for endpoints without log-probabilities",
     )
     parser.add_argument("--guesses", type=Path, metavar="FILE", help="KILT: score these answers instead of a model's")
+    parser.add_argument("--export", type=Path, metavar="FILE", help="only write the items, for flows/multiple_choice")
     parser.add_argument("--output", type=Path, metavar="DIR", default=OUTPUT, help=f"default: {OUTPUT}")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the verb; 0 went well, 1 when items had errors. Raises BakeoffError as `run_task` and `load_model` do."""
+    from bakeoff.benchmarks.export import export_items
     from bakeoff.benchmarks.kilt import read_guesses
     from bakeoff.benchmarks.registry import SUITES, find
     from bakeoff.benchmarks.run import Settings, run_task, score_records
@@ -49,6 +51,11 @@ def run(options: argparse.Namespace) -> int:
         if task is None or not task.name.startswith("kilt_"):
             raise InputError("--guesses are KILT's: name one of its tasks, such as kilt_nq")
         return _show(task.name, score_records(task, *read_guesses(options.guesses), settings, options.output))
+    if options.export:
+        if task is None:
+            raise InputError(f"{options.task} is several tasks: export one of them")
+        _say(f"{export_items(task, settings, options.export)} items: {options.export}")
+        return 0
     if not options.model:
         raise InputError("no model is named: give --model")
     model = load_model(options.model, report=_say)

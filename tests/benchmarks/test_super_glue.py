@@ -49,7 +49,7 @@ def figures(name: str, picked: list[int]) -> dict[str, float]:
         ),
         (
             "wsc",
-            'Passage: Jan told Mara that *he* couldn\'t find the smoker."Look again," she said.\nQuestion: In the '
+            'Passage: Jan told Mara that *he* couldn\'t find the smoker."Look again,"she said.\nQuestion: In the '
             'passage above, does the pronoun "*he*" refer to "*Jan*"?\nAnswer:',
             (" no", " yes"),
         ),
@@ -140,8 +140,12 @@ def test_shared_passages_widen_the_interval(tmp_path: Path) -> None:
 
 
 def test_the_whole_suite(tmp_path: Path) -> None:
-    write_suite(tmp_path / "data", SUPER_GLUE_ROWS)
-    write_rows(tmp_path / "data/wsc.jsonl", SUPER_GLUE_ROWS["wsc"] * 2)
+    passages = {"boolq": "passage", "multirc": "paragraph", "record": "passage", "wsc": "text"}
+    rows = SUPER_GLUE_ROWS | {"wsc": SUPER_GLUE_ROWS["wsc"] * 2}
+    for name, passage in passages.items():  # one passage says nothing about others: each row gets its own
+        rows[name] = [row | {passage: f"{row[passage]} {i}"} for i, row in enumerate(rows[name])]
+    rows["multirc"] = [row | {"idx": row["idx"] | {"paragraph": row["idx"]["question"]}} for row in rows["multirc"]]
+    write_suite(tmp_path / "data", rows)
     model = ScriptedModel(lambda prompt, choice: -float(len(choice)))
     result = run_suite(SUPER_GLUE, model, Settings(data=tmp_path / "data"), tmp_path / "out", lambda line: None)  # type: ignore[arg-type]
     assert result.missing == []

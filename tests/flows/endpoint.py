@@ -20,8 +20,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint() -> Iterator[Endpoint]:
-    """Serve until the end of the block."""
+def endpoint(says: str = "") -> Iterator[Endpoint]:
+    """Serve until the end of the block. says: every answer; without it the answer repeats the question."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -35,7 +35,7 @@ def endpoint() -> Iterator[Endpoint]:
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
             for choices, more in (
-                ([{"index": 0, "delta": {"role": "assistant", "content": f"You said {question}"}}], {}),
+                ([{"index": 0, "delta": {"role": "assistant", "content": says or f"You said {question}"}}], {}),
                 ([{"index": 0, "delta": {}, "finish_reason": "stop"}], {}),
                 ([], {"usage": USAGE}),
             ):

@@ -2,20 +2,36 @@
 
 import re
 import string
+from collections.abc import Sequence
 
 from bakeoff.benchmarks.tasks import Item, definition
+from bakeoff.errors import InputError
 
 DEFINITION = definition("letters")
 
 
 def question_with_letters(item: Item) -> str:
     """The item's question, its options under A, B, C, ..., and the request for the letter alone."""
-    texts = DEFINITION.texts
-    lines = [
-        texts["option"].format(letter=letter, text=option)
-        for letter, option in zip(string.ascii_uppercase, item.options, strict=False)
-    ]
-    return "\n".join([item.question, *lines, "", texts["instruction"]])
+    return ask_for_letter(item.question, item.options)
+
+
+def ask_for_letter(question: str, options: Sequence[str]) -> str:
+    """The question, its options under A, B, C, ..., and the request for the letter alone."""
+    return "\n".join([question, *_lines(options), "", DEFINITION.texts["instruction"]])
+
+
+def prompt_with_letters(question: str, options: Sequence[str]) -> tuple[str, list[str]]:
+    """The question and its options as raw text that a letter continues, and the letters."""
+    prompt = "\n".join([question, *_lines(options), DEFINITION.texts["answer"]])
+    return prompt, [f" {letter}" for letter, _ in zip(string.ascii_uppercase, options, strict=False)]
+
+
+def _lines(options: Sequence[str]) -> list[str]:
+    """A line an option. Raises InputError for more options than letters."""
+    if len(options) > len(string.ascii_uppercase):
+        raise InputError(f"there are {len(options)} options and {len(string.ascii_uppercase)} letters")
+    template = DEFINITION.texts["option"]
+    return [template.format(letter=a, text=b) for a, b in zip(string.ascii_uppercase, options, strict=False)]
 
 
 def read_letter(text: str, options: int) -> int | None:

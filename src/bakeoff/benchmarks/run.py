@@ -54,7 +54,7 @@ def run_task(task: Task, model: ChatModel, settings: Settings, output: Path, rep
     shared. Items on which the model fails are not in it: they count as errored, and the next run tries them again.
     Raises InputError for settings that the task does not have, and as `load_rows` and the task's `items` do.
     """
-    items, card = _prepare(task, model.identity, settings)
+    items, card = prepare(task, model.identity, settings)
     path = _path(task, card, output)
     journal = Journal(path.with_suffix(".jsonl"))
     records = journal.read()
@@ -66,7 +66,7 @@ def score_records(
     task: Task, who: ModelIdentity, records: Mapping[str, Mapping[str, Any]], settings: Settings, output: Path
 ) -> Result:
     """As `run_task`, of answers that are there already, by item id; an item without one counts as errored."""
-    items, card = _prepare(task, who, settings)
+    items, card = prepare(task, who, settings)
     errors = {item.id: "there is no answer with this id" for item in items}
     return _finish(task, items, card, records, errors, _path(task, card, output))
 
@@ -102,8 +102,8 @@ def file_name(benchmark: str, model: str) -> str:
     return f"{benchmark}-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in model)
 
 
-def _prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
-    """The items to ask, and the method card."""
+def prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
+    """The items to ask, and the method card. Raises as `run_task` does."""
     by_letter = settings.method == "generate" and not task.free_text
     usual = 0 if settings.method == "generate" else task.shots
     shots = usual if settings.shots is None else settings.shots
