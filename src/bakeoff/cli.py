@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bakeoff import __version__, benchmark_command, catalog, guide_command, index_command, run_command
+from bakeoff import __version__, benchmark_command, catalog, guide_command, index_command, run_command, serve_command
 from bakeoff.errors import BakeoffError
 
 
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     index_command.add_verb(verbs)
     benchmark_command.add_verb(verbs)
     guide_command.add_verb(verbs)
+    serve_command.add_verb(verbs)
     return parser
 
 

@@ -103,11 +103,27 @@ class Completion:
 
 
 @dataclass(frozen=True)
+class TokenLogprob:
+    """A generated token, its natural-log probability, and the likeliest tokens in its place with theirs.
+
+    They are the model's own: before temperature, top_p and a JSON schema.
+    """
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Delta:
-    """A piece of a streamed answer; the last one of a stream carries the whole `completion` (its own text is empty)."""
+    """A piece of a streamed answer; the last one of a stream carries the whole `completion` (its own text is empty).
+
+    logprobs: of the tokens of this piece, where they were asked for.
+    """
 
     text: str
     completion: Completion | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True)

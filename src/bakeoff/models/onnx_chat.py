@@ -9,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bakeoff import catalog
 from bakeoff.errors import BakeoffError, InputError, NotSupportedError
 from bakeoff.models.base import (
@@ -19,6 +22,7 @@ from bakeoff.models.base import (
     Message,
     ModelIdentity,
     Parameters,
+    TokenLogprob,
     last_completion,
 )
 from bakeoff.models.onnx_likelihood import score, token_pairs
@@ -57,15 +61,18 @@ class OnnxChatModel:
         """Tokens of a text, without a chat template; what looks like a control token counts as text."""
         return len(self._encoder.encode([Part(text)]))
 
-    def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
+    def stream(
+        self, messages: Sequence[Message], parameters: Parameters = Parameters(), top_logprobs: int | None = None
+    ) -> Iterator[Delta]:
         """Yield the answer in pieces of whole characters, then a last Delta with the completion.
 
-        completion_tokens counts every generated token, the one that ends the answer too. Raises InputError for bad
+        completion_tokens counts every generated token, the one that ends the answer too. top_logprobs: how many of the
+        likeliest tokens come with each token of the text; None: no log-probabilities. Raises InputError for bad
         messages, images that cannot be read or an unusable JSON schema, PromptTooLongError, NotSupportedError for
         images before a model without eyes and for messages that the chat template does not take, BakeoffError when
         the runtime fails.
         """
-        return self._deltas(messages, parameters, time.perf_counter())
+        return self._deltas(messages, parameters, top_logprobs, time.perf_counter())
 
     def complete(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Completion:
         """The whole answer at once; raises as `stream` does."""
@@ -96,14 +103,17 @@ class OnnxChatModel:
     def _scorer(self) -> PrefixScorer | None:
         return open_scorer(self.folder, self._runtime) if self.identity.execution_provider == "cpu" else None
 
-    def _deltas(self, messages: Sequence[Message], parameters: Parameters, started: float) -> Iterator[Delta]:
+    def _deltas(
+        self, messages: Sequence[Message], parameters: Parameters, top_logprobs: int | None, started: float
+    ) -> Iterator[Delta]:
         prompt = self._prompts.build(messages, parameters)
         stops, shown, count = StopStrings(parameters.stop), [], 0
+        logprobs: list[TokenLogprob] = []
         first_token: float | None = None
         finish_reason: FinishReason = "length"
-        with self._exclusive(), closing(self._tokens(prompt, parameters)) as tokens:
+        with self._exclusive(), closing(self._tokens(prompt, parameters, top_logprobs)) as tokens:
             decode = self._runtime.tokenizer.create_stream().decode
-            for token in tokens:
+            for token, logprob in tokens:
                 count += 1
                 if first_token is None:
                     first_token = time.perf_counter() - started
@@ -111,16 +121,18 @@ class OnnxChatModel:
                     finish_reason = "stop"
                     break
                 text = stops.feed(decode(token))
+                logprobs += [logprob] if logprob else []
                 if text:
                     shown.append(text)
-                    yield Delta(text)
+                    yield Delta(text, logprobs=tuple(logprobs))
+                    logprobs.clear()
                     self._user = threading.get_ident()
                 if stops.found:
                     finish_reason = "stop"
                     break
         if rest := stops.rest():
             shown.append(rest)
-            yield Delta(rest)
+            yield Delta(rest, logprobs=tuple(logprobs))
         completion = Completion(
             text="".join(shown),
             finish_reason=finish_reason,
@@ -133,8 +145,10 @@ class OnnxChatModel:
         )
         yield Delta("", completion)
 
-    def _tokens(self, prompt: Prompt, parameters: Parameters) -> Generator[int, None, None]:
-        """Generated token ids, up to max_new_tokens or the end of the context."""
+    def _tokens(
+        self, prompt: Prompt, parameters: Parameters, top_logprobs: int | None
+    ) -> Generator[tuple[int, TokenLogprob | None], None, None]:
+        """Generated token ids, up to max_new_tokens or the end of the context, with log-probabilities if asked for."""
         try:
             generator = self._runtime.generator(
                 len(prompt.ids) + parameters.max_new_tokens,
@@ -146,8 +160,10 @@ class OnnxChatModel:
             else:
                 generator.set_inputs(model_inputs(prompt.images, prompt.ids))
             while not generator.is_done():
+                logits = None if top_logprobs is None else generator.get_logits().ravel()
                 generator.generate_next_token()
-                yield int(generator.get_next_tokens()[0])
+                token = int(generator.get_next_tokens()[0])
+                yield token, None if logits is None else self._logprob(token, logits, top_logprobs or 0)
         except RuntimeError as error:
             if str(error).startswith("Error creating grammar"):
                 raise InputError(f"json_schema cannot be used: {error}") from error
@@ -157,6 +173,19 @@ class OnnxChatModel:
                     "non-Latin character that const, enum or pattern ask for: leave those to a free string"
                 ) from error
             raise self._failure(error) from error
+
+    def _logprob(self, token: int, logits: NDArray[np.float32], top: int) -> TokenLogprob:
+        """logits: of the whole vocabulary at the token's place."""
+        scores = logits.astype(np.float64)
+        scores -= scores.max()
+        logprobs = scores - np.log(np.exp(scores).sum())
+        decode = self._runtime.tokenizer.decode
+        likeliest = np.argsort(-logprobs, kind="stable")[:top]
+        return TokenLogprob(
+            decode(np.array([token], np.int32)),
+            float(logprobs[token]),
+            tuple((decode(np.array([i], np.int32)), float(logprobs[i])) for i in likeliest),
+        )
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

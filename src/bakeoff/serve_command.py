@@ -1,0 +1,86 @@
+"""`bakeoff serve`: local models behind an OpenAI-compatible address."""
+
+import argparse
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bakeoff import catalog
+from bakeoff.errors import BakeoffError, InputError
+
+TOKEN = "BAKEOFF_SERVE_TOKEN"
+QUEUE = 64
+
+
+def add_verb(verbs: Any) -> None:
+    """Add the verb to the sub-parsers of `bakeoff`."""
+    parser = verbs.add_parser("serve", help="an OpenAI-compatible server for local models")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="a name of `bakeoff models list`, or a folder")
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1; another address needs a token")
+    parser.add_argument("--port", type=int, default=8321, help="default: 8321; 0 takes a free one")
+    parser.add_argument("--streams", type=int, metavar="N", help="answers at once, a core each; default: the cores")
+    parser.add_argument("--queue", type=int, default=QUEUE, metavar="N", help=f"most that wait; default: {QUEUE}")
+    parser.add_argument("--memory", type=float, metavar="GB", help="for all models; default: 80 %% of what is free")
+    parser.add_argument("--token-file", type=Path, help=f"clients must give this token; or set {TOKEN}")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted; 0 then. Raises InputError for options, and BakeoffError where there is no room."""
+    from bakeoff.serving import memory
+    from bakeoff.serving.app import create_app
+    from bakeoff.serving.models import Models
+    from bakeoff.serving.run import listen
+    from bakeoff.serving.run import run as serve
+
+    token = _token(options.token_file)
+    if token is None and not _is_loopback(options.host):
+        raise InputError(f"--host {options.host} is open to other machines: set a token in {TOKEN} or by --token-file")
+    if options.queue < 1 or (options.streams is not None and options.streams < 1):
+        raise InputError("--queue and --streams must be 1 or more")
+    streams = options.streams or memory.cores()
+    if streams > 1 and not hasattr(os, "fork"):
+        if options.streams:
+            raise InputError("--streams above 1 needs a system with fork: on this one a model takes one stream")
+        streams = 1
+    folders = {path.name: path for path in (catalog.ensure(name, _say).resolve() for name in options.models)}
+    budget = int(options.memory * 1e9) if options.memory else int(0.8 * memory.free())
+    models = Models(folders, streams, options.queue, budget)
+    try:
+        listening = listen(options.host, options.port)
+    except OSError as error:
+        raise BakeoffError(
+            f"cannot listen on {options.host}:{options.port} ({error.strerror}): take another --port"
+        ) from error
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"http://{host}:{listening.getsockname()[1]}/v1"
+    limits = f"{streams} streams, {budget / 1e9:.1f} GB, {'a' if token else 'no'} token asked for"
+    said = f"{', '.join(folders)} at {address} ({limits})"
+    serve(create_app(models, token), listening, lambda: _say(said))
+    return 0
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get(TOKEN) or None
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InputError(f"--token-file {file} cannot be read: {error.strerror}") from error
+    if not token:
+        raise InputError(f"--token-file {file} is empty")
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
