@@ -26,6 +26,7 @@ from bakeoff.serving.models import Models
 from bakeoff.serving.wire import error_to_json, messages_to_json, parameters_to_json
 
 MAX_BODY = 32 * 2**20
+MOST_READ = 8 * MAX_BODY
 CLIENT_GONE = 499
 Replies = AsyncGenerator[dict[str, Any], None]
 T = TypeVar("T")
@@ -226,17 +227,21 @@ def _to_worker(asked: ChatRequest) -> dict[str, Any]:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent. Raises ApiError 413 for one above MAX_BODY and 400 for what is none."""
-    declared = request.headers.get("content-length", "0")
-    too_large = ApiError(413, f"the body is larger than {MAX_BODY:,} bytes", code="request_too_large")
-    if declared.isdecimal() and int(declared) > MAX_BODY:
-        raise too_large
-    pieces, size = [], 0
+    """The JSON object that was sent. Raises ApiError 413 for one above MAX_BODY and 400 for what is none.
+
+    What is too large is read to its end and thrown away, up to MOST_READ: a client that is still sending would get a
+    broken connection in place of the refusal.
+    """
+    pieces: list[bytes] = []
+    size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size > MAX_BODY:
-            raise too_large
-        pieces.append(piece)
+        if size <= MAX_BODY:
+            pieces.append(piece)
+        elif size > MOST_READ:
+            break
+    if size > MAX_BODY:
+        raise ApiError(413, f"the body is larger than {MAX_BODY:,} bytes", code="request_too_large")
     try:
         body = json.loads(b"".join(pieces))
     except (ValueError, RecursionError) as error:
