@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from bakeoff.serving import memory
     from bakeoff.serving.app import create_app
     from bakeoff.serving.models import Models
-    from bakeoff.serving.run import listen
+    from bakeoff.serving.run import Server, listen
     from bakeoff.serving.run import run as serve
 
     token = _token(options.token_file)
@@ -58,7 +58,11 @@ def run(options: argparse.Namespace) -> int:
     address = f"http://{host}:{listening.getsockname()[1]}/v1"
     limits = f"{streams} streams, {budget / 1e9:.1f} GB, {'a' if token else 'no'} token asked for"
     said = f"{', '.join(folders)} at {address} ({limits})"
-    serve(create_app(models, token), listening, lambda: _say(said))
+
+    async def announce(server: Server) -> None:
+        _say(said)
+
+    serve(create_app(models, token), listening, announce)
     return 0
 
 

@@ -14,6 +14,7 @@ from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import Completion, Image, Message, ModelIdentity, Parameters
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.serving.shared import SharedChatModel
 from bakeoff.vision.fields import Field, best_field, fields
 from bakeoff.vision.images import CLOUD, LOCAL, Budget, load_images
 from bakeoff.vision.layout import to_text
@@ -50,7 +51,7 @@ def sees_images(model: str, sees: str, connection: Any = None) -> bool:
         loaded = load_model(model, connection)
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
-    return loaded.sees_images if isinstance(loaded, OnnxChatModel) else True
+    return loaded.sees_images if isinstance(loaded, OnnxChatModel | SharedChatModel) else True
 
 
 def look(
@@ -71,7 +72,7 @@ def look(
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
     try:
-        pictures = _pictures(image, LOCAL if isinstance(loaded, OnnxChatModel) else CLOUD)
+        pictures = _pictures(image, LOCAL if isinstance(loaded, OnnxChatModel | SharedChatModel) else CLOUD)
         *before, last = to_messages(system, question, chat_history)
         completion = complete(loaded, [*before, Message("user", last.text, pictures)], parameters)
     except (InputError, EndpointError) as error:

@@ -1,9 +1,10 @@
 """From the name a flow or a person gives to a model, each loaded once a process."""
 
 import os
+import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import catalog
 from bakeoff.catalog.progress import Report, silent
@@ -11,20 +12,24 @@ from bakeoff.errors import InputError
 from bakeoff.models.base import ChatModel
 from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
-from bakeoff.models.onnx_chat import OnnxChatModel
-from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
-from bakeoff.models.onnx_reranker import OnnxReranker
 from bakeoff.models.openai_chat import OpenAIChatModel
 from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
+from bakeoff.serving.shared import SharedChatModel, is_wanted
+from bakeoff.serving.shared_address import UnavailableError
+
+if TYPE_CHECKING:
+    from bakeoff.models.onnx_chat import OnnxChatModel
+    from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
+    from bakeoff.models.onnx_reranker import OnnxReranker
 
 EMBEDDED_EMBEDDING = "all-minilm-l6-v2"
 
 _lock = threading.Lock()
-_local: dict[tuple[int, Path, str], OnnxChatModel] = {}
+_local: dict[tuple[int, Path, str], "OnnxChatModel | SharedChatModel"] = {}
 _remote: list[OpenAIChatModel] = []
-_local_embeddings: dict[Path, OnnxEmbeddingModel] = {}
+_local_embeddings: dict[Path, "OnnxEmbeddingModel"] = {}
 _remote_embeddings: list[OpenAIEmbeddingModel] = []
-_rerankers: dict[Path, OnnxReranker] = {}
+_rerankers: dict[Path, "OnnxReranker"] = {}
 
 
 def load_model(
@@ -34,7 +39,8 @@ def load_model(
 
     With a connection: a deployment or model of that endpoint. `openai:NAME` or `azure:NAME`: the same by environment
     variables. Otherwise a model of the catalog (an embedded one is pulled if need be, `report` gets the steps) or the
-    path of an onnxruntime-genai folder. `execution_provider`, for local models: cpu, cuda or dml.
+    path of an onnxruntime-genai folder; the workers of a batch share it (bakeoff.serving.shared).
+    `execution_provider`, for local models: cpu, cuda or dml.
     Raises as `endpoint_from_connection`, `OpenAIChatModel`, `catalog.ensure` and `OnnxChatModel` do.
     """
     with _lock:
@@ -63,15 +69,19 @@ def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, repo
             raise InputError(f"no embedding model is named: {EMBEDDED_EMBEDDING} needs no account")
         folder = catalog.ensure(model, report).resolve()
         if folder not in _local_embeddings:
+            from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
+
             _local_embeddings[folder] = OnnxEmbeddingModel(folder, folder.name)
         return _local_embeddings[folder]
 
 
-def load_reranker(folder: str) -> OnnxReranker:
+def load_reranker(folder: str) -> "OnnxReranker":
     """The cross-encoder in a folder; asking again gives the same object. Raises as `OnnxReranker` does."""
     path = Path(folder).expanduser().resolve()
     with _lock:
         if path not in _rerankers:
+            from bakeoff.models.onnx_reranker import OnnxReranker
+
             _rerankers[path] = OnnxReranker(path)
         return _rerankers[path]
 
@@ -96,9 +106,24 @@ def _on_endpoint(endpoint: Endpoint, model: str) -> OpenAIChatModel:
     return _remote[-1]
 
 
-def _on_this_machine(folder: Path, execution_provider: str) -> OnnxChatModel:
+def _on_this_machine(folder: Path, execution_provider: str) -> "OnnxChatModel | SharedChatModel":
     """The process id is part of the key: a forked child has the parent's models, but not the threads they run on."""
     key = (os.getpid(), folder, execution_provider)
     if key not in _local:
-        _local[key] = OnnxChatModel(folder, folder.name, execution_provider)
+        shared = _shared(folder) if execution_provider == "cpu" and is_wanted() else None
+        if shared is None:
+            from bakeoff.models.onnx_chat import OnnxChatModel
+
+            _local[key] = OnnxChatModel(folder, folder.name, execution_provider)
+        else:
+            _local[key] = shared
     return _local[key]
+
+
+def _shared(folder: Path) -> SharedChatModel | None:
+    """The model that this machine's batches share; None, and a line that says why, where it cannot be."""
+    try:
+        return SharedChatModel(folder, folder.name)
+    except UnavailableError as error:
+        sys.stderr.write(f"{folder.name} is loaded by each worker, not shared: {error}\n")
+        return None

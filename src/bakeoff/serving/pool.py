@@ -87,6 +87,7 @@ class Pool:
                 sys.executable,
                 *("-m", "bakeoff.serving.worker", str(self.folder), self.name, str(port), str(self.streams)),
                 stdin=asyncio.subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
                 start_new_session=os.name == "posix",
             )
             assert self._process.stdin

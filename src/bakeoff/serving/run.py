@@ -2,13 +2,33 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import uvicorn
 from starlette.types import ASGIApp
 
 BACKLOG = 512
 GRACE_SECONDS = 30
+KEEP_ALIVE_SECONDS = 3600
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that runs `ready` beside it once it listens; where that fails, it stops and raises the same."""
+
+    def __init__(self, config: uvicorn.Config, ready: "Callable[[Server], Awaitable[None]]"):
+        super().__init__(config)
+        self._ready = ready
+        self.beside: asyncio.Future[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.beside = asyncio.ensure_future(self._ready(self))
+        self.beside.add_done_callback(self._stop_where_it_failed)
+
+    def _stop_where_it_failed(self, done: "asyncio.Future[None]") -> None:
+        if not done.cancelled() and done.exception():
+            self.should_exit = True
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -17,17 +37,22 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def run(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> None:
+def run(app: ASGIApp, listening: socket.socket, ready: Callable[[Server], Awaitable[None]]) -> None:
     """Serve until SIGINT or SIGTERM: then nothing new is taken, and answers under way have GRACE_SECONDS to end."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
-
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+    server = Server(config, ready)
+
+    async def serve() -> None:
+        await server.serve([listening])
+        if server.beside and server.beside.done():
+            server.beside.result()
+
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it has stopped
-        asyncio.run(Server(config).serve([listening]))
+        asyncio.run(serve())

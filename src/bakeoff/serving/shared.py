@@ -1,0 +1,139 @@
+"""One copy of a model for all workers of a machine's batches: a server that the first to need it starts.
+
+Which processes share: the children that multiprocessing starts, which the workers of a Prompt Flow batch are, or every
+process (BAKEOFF_SHARED_MODEL=1) or none (BAKEOFF_SHARED_MODEL=0). A server that is gone is replaced, and what was under
+way is asked again: an answer depends on its request alone.
+"""
+
+import http.client
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bakeoff.errors import BakeoffError, InputError
+from bakeoff.models.base import (
+    Completion,
+    Delta,
+    LogLikelihood,
+    Message,
+    ModelIdentity,
+    Parameters,
+    last_completion,
+)
+from bakeoff.serving.shared_address import Address, reach
+from bakeoff.serving.wire import completion_from_json, error_from_json, messages_to_json, parameters_to_json
+
+SWITCH = "BAKEOFF_SHARED_MODEL"
+TRIES = 5
+"""How many servers may end under one request."""
+Json = Mapping[str, Any]
+
+
+def is_wanted() -> bool:
+    """Whether this process is to share its local models. Raises InputError for a wrong BAKEOFF_SHARED_MODEL."""
+    setting = os.environ.get(SWITCH, "")
+    if setting not in ("", "0", "1"):
+        raise InputError(f"{SWITCH} is {setting!r}: it must be 0 or 1")
+    return setting == "1" or (setting == "" and multiprocessing.parent_process() is not None)
+
+
+class SharedChatModel:
+    """A `ChatModel` (see bakeoff.models.base) that other processes use too; its server is started where there is none.
+
+    sees_images: whether messages may carry images. Raises as `reach` does.
+    """
+
+    def __init__(self, folder: Path, name: str):
+        self._folder, self._name = folder, name
+        self._of_thread = threading.local()
+        facts = self._link().facts
+        self.identity = ModelIdentity(**facts["identity"])
+        self.sees_images: bool = facts["sees_images"]
+        self.context_length: int = facts["context_length"]
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, without a chat template; what looks like a control token counts as text."""
+        return int(self._ask({"kind": "count_tokens", "text": text})["tokens"])
+
+    def stream(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Iterator[Delta]:
+        """The answer in one piece, then a last Delta with the completion; raises as `OnnxChatModel.stream` does.
+
+        Its times are those of this process: they include the wait for the other callers' answers.
+        """
+        started = time.perf_counter()
+        request = {
+            "kind": "chat",
+            "messages": messages_to_json(messages),
+            "parameters": parameters_to_json(parameters),
+            "stream": False,
+        }
+        completion = completion_from_json(self._ask(request)["completion"])
+        total = time.perf_counter() - started
+        waited, first = total - completion.total_time, completion.time_to_first_token
+        if completion.text:
+            yield Delta(completion.text)
+        yield Delta(
+            "", replace(completion, total_time=total, time_to_first_token=None if first is None else first + waited)
+        )
+
+    def complete(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Completion:
+        """The whole answer at once; raises as `stream` does."""
+        return last_completion(self.stream(messages, parameters))
+
+    def loglikelihood(
+        self, prefix: str, continuations: Sequence[str], overflow: Literal["error", "truncate"] = "error"
+    ) -> list[LogLikelihood]:
+        """Log-likelihood of each continuation after the prefix; raises as `OnnxChatModel.loglikelihood` does."""
+        request = {"kind": "loglikelihood", "prefix": prefix, "continuations": continuations, "overflow": overflow}
+        return [LogLikelihood(**score) for score in self._ask(request)["scores"]]
+
+    def _ask(self, request: Json) -> Json:
+        """The reply to a request, of this server or the next one where it is gone."""
+        body = json.dumps({"model": self._name, **request})
+        failed = 0
+        while failed < TRIES:
+            link = self._link()
+            try:
+                status, answer, wait = link.post(body)
+            except (OSError, http.client.HTTPException, ValueError):
+                self._of_thread.link = None
+                failed += 1
+                continue
+            if status == 200 and "error" in answer:
+                raise error_from_json(answer["error"])
+            if status == 200:
+                reply: Json = answer["reply"]
+                return reply
+            if status not in (429, 503):
+                raise BakeoffError(f"the shared server of {self._name} refused: {answer}")
+            failed += status == 503
+            time.sleep(wait)
+        raise BakeoffError(f"{self._name}: {TRIES} servers ended while they answered; the last one's log is {link.log}")
+
+    def _link(self) -> "_Link":
+        """This thread's connection to a server; a thread keeps it, and a server lives as long as one is kept."""
+        if getattr(self._of_thread, "link", None) is None:
+            self._of_thread.link = _Link(reach(self._folder, self._name))
+        link: _Link = self._of_thread.link
+        return link
+
+
+class _Link:
+    """A kept connection to a server."""
+
+    def __init__(self, address: Address):
+        self.facts, self.log = address.facts, address.log
+        self._headers = {"Authorization": f"Bearer {address.token}", "Content-Type": "application/json"}
+        self._connection = http.client.HTTPConnection("127.0.0.1", address.port)
+
+    def post(self, body: str) -> tuple[int, Any, float]:
+        """Status, answer, and the seconds after which to come again."""
+        self._connection.request("POST", "/bakeoff/ask", body, self._headers)
+        response = self._connection.getresponse()
+        return response.status, json.loads(response.read()), float(response.headers.get("Retry-After", 1))
