@@ -51,6 +51,7 @@ def main() -> None:
         _send(connection, {"token": token, **({"error": error_to_json(failure)} if failure else _facts(model))})
         if model is not None:
             _serve(model, connection)
+    os._exit(0)  # a forked process cannot shut the runtime down: it would wait for threads that it does not have
 
 
 def _facts(model: OnnxChatModel | OnnxEmbeddingModel | None) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""One copy of a model for many processes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from running_server import is_alive, until
+from tiny_phi3 import write_tiny_phi3
+
+from bakeoff.errors import BakeoffError, InputError, ModelCorruptError, PromptTooLongError
+from bakeoff.models.base import Completion, Message, Parameters
+from bakeoff.models.load import load_model
+from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.serving import memory, shared_address
+from bakeoff.serving.shared import SharedChatModel, is_wanted
+
+ROWS, ALONE = 200, 50
+BRIEF = Parameters(max_new_tokens=3)
+LOADS = """
+import os, sys
+from bakeoff.models.base import Message, Parameters
+from bakeoff.models.load import load_model
+model = load_model(sys.argv[1])
+completion = model.complete([Message("user", "the answer")], Parameters(max_new_tokens=4))
+print(type(model).__name__, completion.text, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of its own, so that no other server is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("BAKEOFF_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_phi3(tmp_path_factory.mktemp("shared") / "tiny-phi3")
+
+
+@pytest.fixture(scope="module")
+def shared(cache: Path, smollm2: Path) -> SharedChatModel:
+    return SharedChatModel(smollm2, "smollm2")
+
+
+@pytest.fixture(scope="module")
+def copy(smollm2: Path) -> Iterator[OnnxChatModel]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BAKEOFF_THREADS", "1")
+        yield OnnxChatModel(smollm2, "smollm2")
+
+
+def without_times(completion: Completion) -> Completion:
+    return replace(completion, time_to_first_token=None, total_time=0.0)
+
+
+def records(cache: Path) -> list[dict[str, int]]:
+    return [json.loads(path.read_text()) for path in (cache / "servers").glob("*.json")]
+
+
+def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(shared: SharedChatModel, copy: OnnxChatModel) -> None:
+    numbers = random.Random(7)
+    brief = Message("system", "Be brief.")
+    rows = [[brief, Message("user", f"What is {numbers.randint(2, 99)} times {i}?")] for i in range(ROWS)]
+    with ThreadPoolExecutor(8) as executor:
+        together = list(executor.map(lambda row: shared.complete(row, BRIEF), rows))
+    alone = [copy.complete(row, BRIEF) for row in rows[::ROWS // ALONE]]
+    assert [without_times(c) for c in together[::ROWS // ALONE]] == [without_times(c) for c in alone]
+    assert len({completion.text for completion in together}) > 3
+    assert all(0 < (c.time_to_first_token or 0) < c.total_time for c in together)
+
+
+def test_it_does_all_that_a_copy_does(shared: SharedChatModel, copy: OnnxChatModel) -> None:
+    assert (shared.identity, shared.context_length) == (copy.identity, copy.context_length)
+    assert shared.count_tokens("a red <|im_end|> bicycle") == copy.count_tokens("a red <|im_end|> bicycle")
+    scores = shared.loglikelihood("The capital of France is", [" Paris", " Rome"])
+    assert [s.logprob for s in scores] == pytest.approx(
+        [s.logprob for s in copy.loglikelihood("The capital of France is", [" Paris", " Rome"])]
+    )
+    with pytest.raises(PromptTooLongError, match="the prompt has"):
+        shared.complete([Message("user", "word " * 20_000)])
+    with pytest.raises(InputError, match="the question is empty"):
+        shared.complete([Message("user", " ")])
+
+
+def test_a_killed_server_is_replaced_and_what_was_under_way_is_asked_again(
+    shared: SharedChatModel, cache: Path
+) -> None:
+    story = [Message("user", "Tell me a long story about the sea.")]
+    (record,) = records(cache)
+    server = psutil.Process(record["pid"])
+    family = [server, *server.children(recursive=True)]
+    with ThreadPoolExecutor(4) as executor:
+        answers = [executor.submit(shared.complete, story, Parameters(max_new_tokens=40)) for _ in range(4)]
+        until(lambda: sum(c.status == psutil.CONN_ESTABLISHED for c in server.net_connections()) >= 4)
+        os.kill(server.pid, signal.SIGKILL)
+        texts = {answer.result().text for answer in answers}
+    assert len(texts) == 1
+    (new,) = records(cache)
+    assert new["pid"] != record["pid"]
+    until(lambda: not any(is_alive(process) for process in family))
+
+
+def test_ten_processes_at_once_start_one_server_and_leave_none(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOADS, str(tiny)]
+    env = os.environ | {"BAKEOFF_CACHE": str(tmp_path), "BAKEOFF_SHARED_MODEL": "1"}
+    clients = [
+        subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(10)
+    ]
+    said = {client.stdout.readline() for client in clients if client.stdout}
+    (answer,) = said
+    assert answer.startswith("SharedChatModel ")
+    (record,) = records(tmp_path)
+    server = psutil.Process(record["pid"])
+    family = [server, *server.children(recursive=True)]
+    for client in clients:
+        client.kill()
+        client.communicate()
+    until(lambda: not any(is_alive(process) for process in family))
+    assert records(tmp_path) == []
+
+
+def test_where_no_server_can_be_started_the_process_loads_a_copy(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("BAKEOFF_SHARED_MODEL", "1")
+    folder = write_tiny_phi3(tmp_path / "copy")
+    assert isinstance(load_model(str(folder)), OnnxChatModel)
+    assert isinstance(load_model(str(folder)), OnnxChatModel)
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "not shared" in line]
+    assert "cannot be made" in line
+
+
+def test_no_room_is_said_before_anything_starts(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path))
+    monkeypatch.setattr(memory, "free", lambda: 10_000_000)
+    with pytest.raises(BakeoffError, match=r"tiny-phi3 needs about 0\.\d GB with \d streams, and there are 0\.0 GB"):
+        SharedChatModel(tiny, "tiny-phi3")
+    assert not list(tmp_path.glob("servers/*.log"))
+
+
+def test_a_model_that_cannot_be_loaded_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path))
+    monkeypatch.setenv("BAKEOFF_SHARED_MODEL", "1")
+    folder = write_tiny_phi3(tmp_path / "damaged")
+    (folder / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(ModelCorruptError, match="cannot be loaded"):
+        load_model(str(folder))
+
+
+def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_wanted()
+    monkeypatch.setenv("BAKEOFF_SHARED_MODEL", "1")
+    assert is_wanted()
+    monkeypatch.setenv("BAKEOFF_SHARED_MODEL", "yes")
+    with pytest.raises(InputError, match="'yes'"):
+        is_wanted()
+
+
+def test_a_stale_record_is_no_server(tmp_path: Path) -> None:
+    record = tmp_path / "model.json"
+    record.write_text('{"pid": 1}')
+    assert shared_address.read_record(record) is None
+    record.write_text(json.dumps({"pid": 2**22 + 1, "port": 1, "token": "", "facts": {}}))
+    assert shared_address.read_record(record) is None
