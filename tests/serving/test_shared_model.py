@@ -76,8 +76,8 @@ def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(shared: SharedChatM
     rows = [[brief, Message("user", f"What is {numbers.randint(2, 99)} times {i}?")] for i in range(ROWS)]
     with ThreadPoolExecutor(8) as executor:
         together = list(executor.map(lambda row: shared.complete(row, BRIEF), rows))
-    alone = [copy.complete(row, BRIEF) for row in rows[::ROWS // ALONE]]
-    assert [without_times(c) for c in together[::ROWS // ALONE]] == [without_times(c) for c in alone]
+    alone = [copy.complete(row, BRIEF) for row in rows[:: ROWS // ALONE]]
+    assert [without_times(c) for c in together[:: ROWS // ALONE]] == [without_times(c) for c in alone]
     assert len({completion.text for completion in together}) > 3
     assert all(0 < (c.time_to_first_token or 0) < c.total_time for c in together)
 
