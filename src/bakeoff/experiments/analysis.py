@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff import __version__
 from bakeoff.errors import InputError
 from bakeoff.experiments.cost import BreakEven, Cost, break_even, local_cost, token_cost
-from bakeoff.experiments.definition import DEFAULT_WORKERS, WORKERS, Contender, Experiment, MetricChoice, Task
+from bakeoff.experiments.definition import Contender, Experiment, MetricChoice, Task
 from bakeoff.experiments.limits import ContenderSummary
 from bakeoff.experiments.multiplicity import adjust
 from bakeoff.experiments.paired import Comparison, compare
@@ -34,6 +34,8 @@ from bakeoff.experiments.verdict import decide
 from bakeoff.metrics.rows import Score, scored
 from bakeoff.metrics.speed import percentile
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise
+from bakeoff.serving.memory import cores
+from bakeoff.serving.shared_address import WORKERS
 
 ENDPOINTS = ("openai:", "azure:")
 ERRORS_SHOWN = 5
@@ -278,7 +280,7 @@ def _cost(
 
 def _machine_seconds(task: Task, contender: Contender, latency: Latency | None) -> float | None:
     """Seconds of the whole machine for a request: so many run at once as there are workers."""
-    workers = {**task.environment, **contender.environment}.get(WORKERS, DEFAULT_WORKERS)
+    workers = {**task.environment, **contender.environment}.get(WORKERS) or cores()
     return latency.mean / int(workers) if latency else None
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("schema.json")
 ROW = "row"
-WORKERS, DEFAULT_WORKERS = "PF_WORKER_COUNT", 4
-"""The variable that says how many lines Prompt Flow runs at once, and what it does without."""
 RuleKind = Literal["constant", "column", "most_frequent"]
 _OUTPUT = re.compile(r"\$\{run\.outputs\.([^.}]+)")
 

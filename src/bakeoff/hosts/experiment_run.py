@@ -16,7 +16,7 @@ import yaml
 
 from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
-from bakeoff.experiments.definition import DEFAULT_WORKERS, WORKERS, Contender, Experiment, Task
+from bakeoff.experiments.definition import Contender, Experiment, Task
 from bakeoff.experiments.progress import Progress
 from bakeoff.experiments.rows import CellRun, RowResult
 from bakeoff.hosts.experiment_cell import Cell, open_cell, run_name
@@ -27,6 +27,8 @@ from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_r
 from bakeoff.hosts.experiment_watch import watch_run
 from bakeoff.hosts.promptflow_batch import run_batch
 from bakeoff.models.openai_errors import RATE_LIMITED
+from bakeoff.serving.memory import cores
+from bakeoff.serving.shared_address import WORKERS
 
 if TYPE_CHECKING:
     from bakeoff.experiments.result import ExperimentResult
@@ -121,13 +123,14 @@ def _run_politely(
 ) -> None:
     """Run the rows; those that met a rate limit again with half the workers, until one is left or nothing helps."""
     environment = {**task.environment, **contender.environment}
-    workers = int(environment.get(WORKERS, DEFAULT_WORKERS))
+    workers = int(environment.get(WORKERS) or cores())
     while True:
-        _run_rows(cell, task, contender, name, todo, {**environment, WORKERS: str(workers)}, done, progress)
+        _run_rows(cell, task, contender, name, todo, environment, done, progress)
         limited = {k: row for k, row in todo.items() if k in cell.failed and RATE_LIMITED in cell.failed[k].why}
         if not limited or workers == 1:
             return
         workers = max(1, workers // 2)
+        environment[WORKERS] = str(workers)
         done += len(todo) - len(limited)
         todo = limited
         for key in limited:

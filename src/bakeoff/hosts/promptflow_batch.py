@@ -19,6 +19,7 @@ from bakeoff.catalog.progress import Report
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.hosts.promptflow_data import check_run
 from bakeoff.hosts.promptflow_settings import home, telemetry_off
+from bakeoff.hosts.worker_plan import plan_workers
 
 POLL_SECONDS = 0.5
 
@@ -43,13 +44,16 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
     """Run `pf run create` on a run.yaml under that name and wait for it.
 
     inputs: constant flow inputs that override the file's column mapping. base: the run whose outputs an evaluation
-    scores. `report` gets a line for each tenth of the rows.
-    Raises InputError for a run file or data that cannot be used, and BakeoffError, with what Prompt Flow said and
-    where its log lies, for a run that did not complete.
+    scores. `report` gets the worker plan and a line for each tenth of the rows.
+    Raises InputError for a run file or data that cannot be used, BakeoffError where there is no room for its model
+    (see `plan_workers`) and, with what Prompt Flow said and where its log lies, for a run that did not complete.
     """
     telemetry_off()
     specification = _specification(run_file, inputs)
     rows = check_run(run_file)
+    plan = plan_workers(specification, rows)
+    specification["environment_variables"] = {**specification.get("environment_variables", {}), **plan.environment}
+    report(f"  {plan.said}")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "run.yaml"
         file.write_text(yaml.safe_dump(specification), encoding="utf-8")

@@ -1,0 +1,77 @@
+"""How many workers a batch gets, and whether this machine has room for its model: said before it starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bakeoff import catalog
+from bakeoff.errors import BakeoffError
+from bakeoff.serving import memory
+from bakeoff.serving.shared import SWITCH
+from bakeoff.serving.shared_address import WORKERS
+
+THREADS = "BAKEOFF_THREADS"
+ENDPOINTS = ("openai:", "azure:")
+WORKER_BYTES = 150_000_000
+"""Of a Prompt Flow worker without a model: 120 MB of a flow's libraries and some for its rows."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """environment: the variables that carry it out, those that were set before among them. said: it in a line."""
+
+    environment: Mapping[str, str]
+    said: str
+
+
+def plan_workers(specification: Mapping[str, Any], rows: int) -> Plan:
+    """The plan for a run file's content (absolute `flow`, `column_mapping`, `environment_variables`).
+
+    PF_WORKER_COUNT of the run file, or else of the environment, wins; without it there is a worker a core, as far as
+    memory and rows go. Workers that load a copy each divide the cores, unless BAKEOFF_THREADS is set. Raises
+    BakeoffError with the figures where the local model does not fit into what is free.
+    """
+    environment = {**os.environ, **specification.get("environment_variables", {})}
+    free, model = memory.free(), _local_model(specification)
+    shared = environment.get(SWITCH, "1") != "0"
+    wanted = environment.get(WORKERS, "")
+    explicit = wanted.isdecimal() and int(wanted) > 0
+    copy = memory.needed(model) if model else 0
+    if explicit:
+        workers = int(wanted)
+    else:
+        each, once = (WORKER_BYTES, copy) if shared else (WORKER_BYTES + copy, 0)
+        workers = max(1, min(memory.cores(), rows, (free - once) // each))
+    streams = min(memory.cores(), workers)
+    total = workers * WORKER_BYTES + (memory.needed(model, streams) if shared and model else workers * copy)
+    words = f"{workers} workers ({f'{WORKERS} says so' if explicit else 'one a core, as far as memory goes'})"
+    threads = environment.get(THREADS) or str(max(1, memory.cores() // workers))
+    plan = {WORKERS: str(workers), THREADS: threads}
+    if model is None:
+        return Plan(plan, words)
+    how = "share one copy of" if shared else "each load"
+    words += f" {how} {model.name}: about {total / 1e9:.1f} of {free / 1e9:.1f} GB free"
+    if total > free:
+        raise BakeoffError(
+            f"there is no room for this run: {words}. Take fewer workers ({WORKERS}) or a smaller model, "
+            f"{'' if shared else f'let them share it ({SWITCH}=1), '}or end other programs"
+        )
+    return Plan(plan, words)
+
+
+def _local_model(specification: Mapping[str, Any]) -> Path | None:
+    """The folder of the one local model that a run's input `model` names; None where it names another or several."""
+    flow = Path(specification["flow"])
+    definition = yaml.safe_load((flow / "flow.dag.yaml").read_text(encoding="utf-8"))
+    default = (definition.get("inputs") or {}).get("model", {}).get("default", "")
+    model = str(specification.get("column_mapping", {}).get("model", default))
+    if not model or specification.get("connections") or model.startswith((*ENDPOINTS, "${")):
+        return None
+    try:
+        return catalog.resolve(model)
+    except BakeoffError:
+        return None  # the run itself says what is wrong with it, or pulls it
