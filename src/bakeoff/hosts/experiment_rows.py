@@ -14,10 +14,11 @@ from bakeoff.hosts.promptflow_data import check_data
 
 @dataclass(frozen=True)
 class DataRow:
-    """A row of a data file; `stratum` is the category that a limit takes its share of."""
+    """A row of a data file; `stratum` is the category that a limit takes its share of, and no row needs another one."""
 
     id: str
     values: Mapping[str, Any]
+    unit: str = ""
 
     @property
     def stratum(self) -> str:
