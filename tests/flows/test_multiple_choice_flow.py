@@ -87,15 +87,12 @@ def test_a_bad_row_is_an_error_and_not_a_wrong_answer(batch: dict[str, Any]):
     assert metrics["category_places_accuracy_rows_scored"] == 2
 
 
-@pytest.mark.parametrize(
-    ("says", "choice", "answer"), [("(B)", 1, "in France"), ("Paris, I think", -1, "Paris, I think")]
-)
-def test_an_endpoint_is_asked_for_the_letter(pf, tmp_path: Path, says: str, choice: int, answer: str):
+def test_an_endpoint_is_asked_for_the_letter(pf, tmp_path: Path):
     inputs = tmp_path / "inputs.jsonl"
     inputs.write_text(json.dumps({name: PARIS[name] for name in ("question", "options")} | {"model": "openai:gpt-4o"}))
-    with endpoint(says) as server:
+    with endpoint("(B)") as server:
         environment = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "none"}
         done = pf("flow", "test", "--flow", FLOW, "--inputs", inputs, env=environment)
     output = last_json(done.stdout)
-    assert (output["choice"], output["answer"], output["method"]) == (choice, answer, "letter")
+    assert (output["choice"], output["answer"], output["method"]) == (1, "in France", "letter")
     assert output["logprobs"] == []

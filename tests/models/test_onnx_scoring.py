@@ -10,7 +10,7 @@ from tiny_phi3 import write_tiny_phi3
 from bakeoff.errors import PromptTooLongError
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.models.onnx_likelihood import score, split_tokens
-from bakeoff.models.onnx_scoring import TOKENS_AT_ONCE, PrefixScorer, open_scorer
+from bakeoff.models.onnx_scoring import CAPACITY_STEP, TOKENS_AT_ONCE, PrefixScorer, open_scorer
 
 SHARED = "The city of question and answer. " * 3
 
@@ -51,6 +51,15 @@ def test_reuse_changes_no_bit_at_the_edge_of_a_tile(length: int, smol: OnnxChatM
     for known in (length - 100, length - 2, length - 1, length):
         reusing.logits(shared[:known], own)
         assert np.array_equal(reusing.logits(shared, own), expected), known
+
+
+def test_a_longer_text_with_the_same_prefix_outgrows_the_buffer(smol: OnnxChatModel) -> None:
+    """New buffers hold nothing: what the last text left in the old ones must not count as known."""
+    shared, own = pair(smol, SHARED * 80, " A")
+    reusing = scorer_of(smol)
+    reusing.logits(shared[: CAPACITY_STEP - 20], own)
+    longer = shared[: CAPACITY_STEP + 20]
+    assert np.array_equal(reusing.logits(longer, own), scorer_of(smol).logits(longer, own))
 
 
 def test_a_shared_prefix_is_computed_once(chat: OnnxChatModel) -> None:

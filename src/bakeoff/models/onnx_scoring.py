@@ -52,8 +52,8 @@ class PrefixScorer:
         """
         given = np.concatenate([shared, own[:-1]])
         first_wanted = len(shared) - 1
-        start = max(0, min(_common(self._ids, given), first_wanted, len(given) - 2))
         self._reserve(len(given))
+        start = max(0, min(_common(self._ids, given), first_wanted, len(given) - 2))
         pieces = -(-(len(given) - start) // TOKENS_AT_ONCE)
         collected = []
         for piece in np.array_split(given[start:], pieces):
