@@ -21,7 +21,7 @@ lint: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[dev]
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[azure,dev]
 	$(BIN)/python -m bakeoff.hosts.promptflow_settings
 	touch $(READY)
 

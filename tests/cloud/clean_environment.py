@@ -1,0 +1,46 @@
+"""An environment with nothing but a list of requirements and what these need, made of files that are installed here.
+
+It takes a second where pip takes a minute; tests/flows/test_snapshots.py installs the same requirements with pip.
+"""
+
+import sys
+import venv
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+
+def clean_environment(folder: Path, requirements: Iterable[str]) -> Path:
+    """The Python of a new virtual environment; raises where a requirement is not installed here in that version."""
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for distribution in _needed(requirements):
+        for file in distribution.files or ():
+            if ".." not in file.parts:
+                target = packages / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.exists():
+                    target.symlink_to(Path(str(file.locate())))
+    return folder / "bin" / Path(sys.executable).name
+
+
+def _needed(requirements: Iterable[str]) -> list[metadata.Distribution]:
+    """The installed distributions of these requirements, to any depth, extras included."""
+    waiting = [(Requirement(text), "") for text in requirements]
+    found: dict[str, metadata.Distribution] = {}
+    seen = set()
+    while waiting:
+        requirement, extra = waiting.pop()
+        if (requirement.marker and not requirement.marker.evaluate({"extra": extra})) or (requirement, extra) in seen:
+            continue
+        seen.add((requirement, extra))
+        distribution = metadata.distribution(requirement.name)
+        if not requirement.specifier.contains(distribution.version, prereleases=True):
+            raise ValueError(f"{requirement} is required and {distribution.version} is installed")
+        found[canonicalize_name(requirement.name)] = distribution
+        for text in distribution.requires or ():
+            waiting += [(Requirement(text), wanted) for wanted in ("", *requirement.extras)]
+    return list(found.values())
