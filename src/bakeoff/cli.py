@@ -6,7 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bakeoff import __version__, benchmark_command, catalog, guide_command, index_command, run_command, serve_command
+from bakeoff import (
+    __version__,
+    benchmark_command,
+    catalog,
+    guide_command,
+    index_command,
+    run_command,
+    serve_command,
+    submit_command,
+)
 from bakeoff.errors import BakeoffError
 
 
@@ -48,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark_command.add_verb(verbs)
     guide_command.add_verb(verbs)
     serve_command.add_verb(verbs)
+    submit_command.add_verb(verbs)
     return parser
 
 

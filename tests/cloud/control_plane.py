@@ -59,6 +59,7 @@ class ControlPlane:
     account: str
     container: str
     sas: str
+    connections: set[str] = field(default_factory=lambda: {"azure_openai"})
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -95,6 +96,7 @@ class ControlPlane:
                 200,
                 {"secretsType": "Sas", "sasToken": self.sas},
             ),
+            ("GET", MANAGEMENT, f"{SCOPE}/connections/([^/]+)"): self._connection,
             ("GET", SERVICE, f"{flow}/TraceSessions"): lambda _: (
                 200,
                 {"traceCosmosConfiguration": "None", "traceCosmosStatus": "NotExists"},
@@ -163,6 +165,17 @@ class ControlPlane:
                 "credentials": {"credentialsType": "Sas"},
             },
         }
+
+    def _connection(self, request: Request, name: str) -> tuple[int, Any]:
+        if name not in self.connections:
+            return 404, _error("UserError", f"Connection {name} can't be found in this workspace.")
+        properties = {
+            "category": "AzureOpenAI",
+            "authType": "ApiKey",
+            "target": "https://example.openai.azure.com/",
+            "metadata": {},
+        }
+        return 200, {"id": f"{SCOPE}/connections/{name}", "name": name, "properties": properties}
 
     def _submit(self, request: Request) -> tuple[int, Any]:
         name = request.body["runId"]

@@ -18,7 +18,7 @@ from bakeoff.hosts.promptflow_connections import get_connection
 
 PACKAGE = Path(bakeoff.__file__).parent
 LIBRARIES = ("promptflow-core", "onnxruntime", "onnxruntime-genai", "openai")
-NOT_ANSWERING = ("experiments", "benchmarks", "hosts/doctor")
+NOT_ANSWERING = ("experiments", "benchmarks", "hosts/doctor", "hosts/submission")
 """Folders of bakeoff that no flow calls: work on them does not throw answers away. See `_front` for single files."""
 IGNORED = {"__pycache__", ".promptflow", ".runs", "process_log", ".git", ".DS_Store"}
 """What is no part of a flow. Prompt Flow writes `process_log` there while it runs, and leaves it when it is killed."""

@@ -28,15 +28,7 @@ def database() -> Path:
 
 def check(bundle: Bundle) -> Iterator[Finding]:
     """Connections for nodes that do not exist, and names that are not registered (a warning: it may be elsewhere)."""
-    for run in bundle.runs:
-        nodes = {node.name for node in run.flow.nodes} if run.flow and run.flow.document.value else None
-        for node in mapping(run.document.value.get("connections")):
-            if nodes is not None and node not in nodes:
-                line = run.document.line("connections", node)
-                known = ", ".join(sorted(nodes))
-                yield error(
-                    run.document.path, line, f"a connection for node {node!r}, which does not exist: use {known}"
-                )
+    yield from unknown_nodes(bundle)
     registered = _registered()
     if registered is None:
         return
@@ -50,6 +42,19 @@ def check(bundle: Bundle) -> Iterator[Finding]:
                 f"connection {use.name!r} is not registered on this machine: run `pf connection create --file {file}` "
                 "before you use it here",
             )
+
+
+def unknown_nodes(bundle: Bundle) -> Iterator[Finding]:
+    """Connections that run files give to nodes which do not exist."""
+    for run in bundle.runs:
+        nodes = {node.name for node in run.flow.nodes} if run.flow and run.flow.document.value else None
+        for node in mapping(run.document.value.get("connections")):
+            if nodes is not None and node not in nodes:
+                line = run.document.line("connections", node)
+                known = ", ".join(sorted(nodes))
+                yield error(
+                    run.document.path, line, f"a connection for node {node!r}, which does not exist: use {known}"
+                )
 
 
 def not_checked(bundle: Bundle) -> list[str]:

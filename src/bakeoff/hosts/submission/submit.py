@@ -1,0 +1,73 @@
+"""Submit a flow and its evaluation, wait, and fetch what came of them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bakeoff.catalog.progress import Report
+from bakeoff.experiments.progress import Progress
+from bakeoff.hosts.experiment_cell import write_json
+from bakeoff.hosts.submission.cloud_run import CloudRun, ensure_submitted, lines, metrics, wait
+from bakeoff.hosts.submission.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission left in `folder`. failed: rows of the base run without outputs. metrics: of the evaluation."""
+
+    folder: Path
+    rows: int
+    failed: int
+    metrics: dict[str, float] | None
+
+
+def submit(
+    client: Any,
+    base: RunPlan,
+    evaluation: RunPlan | None,
+    output: Path,
+    *,
+    again: bool,
+    say: Report,
+    progress: Progress,
+) -> Submitted:
+    """Submit what is not in Azure yet, wait for it and write what it gave into a folder of the base run's name.
+
+    client: a `promptflow.azure.PFClient`. Files: runs.json (names, pages, settings), rows.jsonl (`line`, `inputs`,
+    `outputs`, `error`), and of an evaluation scores.jsonl and metrics.json. Raises BakeoffError; submitting the same
+    again goes on where it ended.
+    """
+    run = ensure_submitted(client, base, again=again)
+    say(f"{'submitted' if run.is_new else 'already there'}: {run.name} {run.page}")
+    wait(client, run, len(base.data.rows), progress)
+    folder = output / run.name
+    folder.mkdir(parents=True, exist_ok=True)
+    answered = lines(client, run.name)
+    failed = sum(row["outputs"] is None for row in answered)
+    progress.update(len(answered), failed)
+    _write_lines(folder / "rows.jsonl", answered)
+    runs = {run.name: _record(base, run)}
+    logged = None
+    if evaluation:
+        evaluation = replace(evaluation, base=run.name)
+        scored = ensure_submitted(client, evaluation, again=False)
+        say(f"{'submitted' if scored.is_new else 'already there'}: {scored.name} {scored.page}")
+        wait(client, scored, len(evaluation.data.rows), progress)
+        scores = lines(client, scored.name)
+        progress.update(len(scores), sum(row["outputs"] is None for row in scores))
+        _write_lines(folder / "scores.jsonl", scores)
+        logged = metrics(client, scored.name)
+        write_json(folder / "metrics.json", logged)
+        runs[scored.name] = _record(evaluation, scored)
+    write_json(folder / "runs.json", runs)
+    return Submitted(folder, len(answered), failed, logged)
+
+
+def _record(plan: RunPlan, run: CloudRun) -> dict[str, Any]:
+    return {"page": run.page, "base": plan.base, "flow": str(plan.flow.folder), **plan.settings}
+
+
+def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
