@@ -59,13 +59,15 @@ class CloudRun:
 class Compute:
     """Runs what is submitted, one after the other.
 
-    home: of its Prompt Flow, whose connections stand for those of the workspace. environment: its variables.
+    home: of its Prompt Flow, whose connections stand for those of the workspace. environment: its variables. fails: the
+    error of every run, in place of executing it.
     """
 
     folder: Path
     home: Path
     environment: dict[str, str]
     container: ContainerClient
+    fails: str = ""
     runs: dict[str, CloudRun] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     _jobs: list[Future[None]] = field(default_factory=list)
@@ -86,6 +88,9 @@ class Compute:
     def _execute(self, run: CloudRun) -> None:
         run.started, run.status = datetime.now(UTC), "Running"
         try:
+            if self.fails:
+                run.error, run.status = self.fails, "Failed"
+                return
             work = self.folder / run.name
             flow_file = run.body["flowDefinitionBlobPath"]
             flow = self._fetch(str(Path(flow_file).parent), work / "flow")
@@ -112,9 +117,8 @@ class Compute:
                 text=True,
                 timeout=240,
             )
-            said = done.stdout + done.stderr
-            status = '"status": "Completed"' in done.stdout
-            run.error, run.status = ("", "Completed") if status else (said, "Failed")
+            completed = '"status": "Completed"' in done.stdout
+            run.error, run.status = ("", "Completed") if completed else (done.stdout + done.stderr, "Failed")
         except Exception as error:
             run.error, run.status = repr(error), "Failed"
             raise

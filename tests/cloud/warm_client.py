@@ -17,7 +17,15 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
-MODULES = ("promptflow.azure._cli.entry", "promptflow.azure", "azure.ai.ml", "azure.identity", "bakeoff.cli")
+MODULES = (
+    "promptflow.azure._cli.entry",
+    "promptflow.azure",
+    "azure.ai.ml",
+    "azure.identity",
+    "bakeoff.cli",
+    "bakeoff.hosts.submission.checks",
+    "bakeoff.hosts.submission.submit",
+)
 
 
 @dataclass(frozen=True)

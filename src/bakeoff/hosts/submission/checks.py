@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from bakeoff.hosts.doctor import CHECKS, connections
+from bakeoff.hosts.doctor import CHECKS, connections, row_ids
 from bakeoff.hosts.doctor.bundle import Bundle, Run, read_bundle
 from bakeoff.hosts.doctor.finding import Finding, error, warning
+from bakeoff.hosts.doctor.mappings import COLUMN
 from bakeoff.hosts.doctor.yaml_lines import mapping
 from bakeoff.hosts.submission.plan import RunPlan
 from bakeoff.hosts.submission.snapshot import total_size
@@ -21,7 +22,8 @@ def findings(plan: RunPlan) -> list[Finding]:
     bundle = read_bundle(folder.parent.parent if folder.parent.name in ("flows", "evaluations") else folder)
     flow = next(flow for flow in bundle.flows if flow.folder == folder)
     run = Run(replace(plan.run_file, value=plan.run_file.value | plan.settings), flow, plan.data.table)
-    bundle = replace(bundle, runs=[run], tables={plan.data.table: plan.data.rows})
+    together = [other for other in bundle.flows if other.folder.name == folder.name]
+    bundle = replace(bundle, flows=together, runs=[run], tables={plan.data.table: plan.data.rows})
     found = {finding for finding in _doctor(bundle) if _concerns(finding, plan)}
     for check in (_secrets, _size, _images, _lost_comments, _no_ignore_file, _no_deployment):
         found.update(check(plan))
@@ -29,9 +31,11 @@ def findings(plan: RunPlan) -> list[Finding]:
 
 
 def _doctor(bundle: Bundle) -> Iterator[Finding]:
+    """All but two checks: rows without an id can be run, and this machine's connections are not the workspace's."""
     for subject in CHECKS:
-        # Which connections this machine knows says nothing about the workspace.
-        yield from connections.unknown_nodes(bundle) if subject is connections else subject.check(bundle)
+        if subject not in (row_ids, connections):
+            yield from subject.check(bundle)
+    yield from connections.unknown_nodes(bundle)
 
 
 def _concerns(finding: Finding, plan: RunPlan) -> bool:
@@ -65,11 +69,13 @@ def _size(plan: RunPlan) -> Iterator[Finding]:
 
 
 def _images(plan: RunPlan) -> Iterator[Finding]:
-    """Files that rows name by a path beside the table, and that are not uploaded with it."""
+    """Files that rows give the flow by a path beside the table, and that are not uploaded with it."""
     folder = plan.data.table.parent
+    columns = {match[1] for value in plan.column_mapping.values() if (match := COLUMN.fullmatch(str(value)))}
+    columns |= {str(name) for name in plan.flow.inputs if name not in plan.column_mapping}
     sent = {(plan.data.source / file.path).resolve() for file in plan.data.files if plan.data.source.is_dir()}
     for row in plan.data.rows:
-        for path in _image_paths(row.values):
+        for path in _image_paths({name: value for name, value in row.values.items() if name in columns}):
             if not (folder / path).is_file():
                 yield error(plan.data.table, row.line, f"image {path} does not exist: correct the path")
             elif (folder / path).resolve() not in sent:

@@ -74,15 +74,15 @@ def wait(client: Any, run: CloudRun, rows: int, progress: Progress) -> None:
             done = finished
             progress.update(done, 0)
         time.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.5)
+        pause = min(LONGEST_PAUSE, pause * 1.2)
     progress.note("")
     if now is None:
         raise BakeoffError(f"the run {run.name} is no longer in the workspace: {run.page}")
     if now.status != "Completed":
         why = ((now._error or {}).get("error") or {}).get("message") or "Azure does not say why"
         raise BakeoffError(
-            f"the run {run.name} is {now.status}: {_last_lines(why)}\nIts page: {run.page}\nRepair that and submit again, "
-            "or repeat the same content with --again"
+            f"the run {run.name} is {now.status}: {_last_lines(why)}\nIts page: {run.page}\nRepair that and submit "
+            "again, or repeat the same content with --again"
         )
 
 

@@ -39,30 +39,36 @@ def submit(
     `outputs`, `error`), and of an evaluation scores.jsonl and metrics.json. Raises BakeoffError; submitting the same
     again goes on where it ended.
     """
-    run = ensure_submitted(client, base, again=again)
-    say(f"{'submitted' if run.is_new else 'already there'}: {run.name} {run.page}")
-    wait(client, run, len(base.data.rows), progress)
+    run, rows = _through(client, base, again, say, progress)
     folder = output / run.name
     folder.mkdir(parents=True, exist_ok=True)
-    answered = lines(client, run.name)
-    failed = sum(row["outputs"] is None for row in answered)
-    progress.update(len(answered), failed)
-    _write_lines(folder / "rows.jsonl", answered)
-    runs = {run.name: _record(base, run)}
-    logged = None
+    _write_lines(folder / "rows.jsonl", rows)
+    runs, logged = {run.name: _record(base, run)}, None
     if evaluation:
         evaluation = replace(evaluation, base=run.name)
-        scored = ensure_submitted(client, evaluation, again=False)
-        say(f"{'submitted' if scored.is_new else 'already there'}: {scored.name} {scored.page}")
-        wait(client, scored, len(evaluation.data.rows), progress)
-        scores = lines(client, scored.name)
-        progress.update(len(scores), sum(row["outputs"] is None for row in scores))
+        scored, scores = _through(client, evaluation, False, say, progress)
         _write_lines(folder / "scores.jsonl", scores)
         logged = metrics(client, scored.name)
         write_json(folder / "metrics.json", logged)
         runs[scored.name] = _record(evaluation, scored)
     write_json(folder / "runs.json", runs)
-    return Submitted(folder, len(answered), failed, logged)
+    return Submitted(folder, len(rows), _failed(rows), logged)
+
+
+def _through(
+    client: Any, plan: RunPlan, again: bool, say: Report, progress: Progress
+) -> tuple[CloudRun, list[dict[str, Any]]]:
+    """The run and its rows, when it is completed."""
+    run = ensure_submitted(client, plan, again=again)
+    say(f"{'submitted' if run.is_new else 'already there'}: {run.name} {run.page}")
+    wait(client, run, len(plan.data.rows), progress)
+    rows = lines(client, run.name)
+    progress.update(len(rows), _failed(rows))
+    return run, rows
+
+
+def _failed(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(row["outputs"] is None for row in rows)
 
 
 def _record(plan: RunPlan, run: CloudRun) -> dict[str, Any]:

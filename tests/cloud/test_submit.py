@@ -1,0 +1,181 @@
+"""`bakeoff submit` against the cloud on this machine."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane import FLOW_SERVICE, SCOPE, Request
+from loopback_cloud import ROOT, Cloud
+from warm_client import Done
+
+from bakeoff import catalog
+
+CHAT = [
+    {"id": "1", "question": "Hi", "chat_history": [], "ground_truth": "You said Hi", "aliases": [], "category": "a"},
+    {"id": "2", "question": "Bye", "chat_history": [], "ground_truth": "Paris", "aliases": [], "category": "a"},
+]
+SOURCES = ("flows", "evaluations", "data/vision/questions", "src/bakeoff")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sources_stay_as_they_are() -> Iterator[None]:
+    """Nothing in this file may change a byte of what is submitted."""
+    before = {folder: _digests(ROOT / folder) for folder in SOURCES}
+    yield
+    assert {folder: _digests(ROOT / folder) for folder in SOURCES} == before
+
+
+@pytest.fixture
+def submit(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
+    """Submit a flow with its evaluation; results lie in `tmp_path`."""
+
+    def submit(flow: Path | str, *more: str | Path, env: dict[str, str] | None = None) -> Done:
+        return cloud.bakeoff("submit", flow, "--model", "my-deployment", *more, "--output", tmp_path, env=env)
+
+    yield submit
+    cloud.plane.on_answer = lambda request: None
+
+
+def test_chat_goes_through_whatever_kills_it(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+    """The command is killed when the service has just dealt with one request after the other, then left alone."""
+    data = _write(tmp_path / "chat.jsonl", CHAT)
+    before = len(cloud.plane.submissions)
+    moments = [
+        ("upload", f"{SCOPE}/datastores/workspaceblobstore/listSecrets"),
+        ("submit", f"{FLOW_SERVICE}/BulkRuns/submit"),
+        ("rows", f"{FLOW_SERVICE}/BulkRuns/chat_[0-9a-f]*/childRuns"),
+        ("evaluation", f"{FLOW_SERVICE}/BulkRuns/submit"),
+        ("metrics", f"/metric/v2.0{SCOPE}/runs/chat_eval_[0-9a-f]*/lastvalues"),
+    ]
+    for moment, path in moments:
+        cloud.plane.on_answer = _kill_at(cloud, path)
+        done = submit("flows/chat", "--data", data, "--evaluate")
+        assert done.status == -signal.SIGKILL, f"{moment}: {done.said}"
+    cloud.plane.on_answer = lambda request: None
+    done = submit("flows/chat", "--data", data, "--evaluate")
+    assert done.status == 0, done.said
+    base, evaluation = cloud.plane.submissions[before:]
+    assert evaluation["variantRunId"] == base["runId"]
+    _check_results(done, tmp_path / base["runId"])
+    _check_snapshot(cloud, base["runId"], data)
+
+
+def _check_results(done: Done, folder: Path) -> None:
+    assert "2 rows expected: 2 answered" in done.said
+    assert re.search(r"exact match +0\.5 ", done.said)
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["outputs"]["answer"] for row in rows] == ["You said Hi", "You said Bye"]
+    scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [score["outputs"]["exact_match"] for score in scores] == [1, 0]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["exact_match"] == 0.5
+    assert metrics["rows_expected_known"] == 1
+
+
+def _check_snapshot(cloud: Cloud, run: str, data: Path) -> None:
+    """What a dry run prints is what was uploaded."""
+    env = {name: "" for name in os.environ if name.startswith("AZURE")} | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+    arguments = ("--model", "my-deployment", "--data", data, "--dry-run")
+    dry = cloud.bakeoff("submit", "flows/chat", *arguments, env=env)
+    assert dry.status == 0, dry.said
+    assert f"run {run}\n" in dry.said
+    printed = {
+        path: int(size.replace(",", "")) for size, path in re.findall(r"^ {4} +([\d,]+)  (\S+)$", dry.said, re.M)
+    }
+    snapshot = cloud.compute.folder / run / "snapshot"
+    sent = {p.relative_to(snapshot).as_posix(): p.stat().st_size for p in snapshot.rglob("*") if p.is_file()}
+    assert printed == sent | {data.name: data.stat().st_size}
+
+
+def test_a_failed_run_says_why_and_is_repeated_only_when_asked(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+    data = _write(tmp_path / "again.jsonl", [{"question": "Hi", "chat_history": []}])
+    before = len(cloud.plane.submissions)
+    cloud.compute.fails = "There is no quota left."
+    try:
+        done = [submit("flows/chat", "--data", data, *more) for more in ((), (), ("--again",))]
+    finally:
+        cloud.compute.fails = ""
+    names = [body["runId"] for body in cloud.plane.submissions[before:]]
+    assert names == [names[0], f"{names[0]}_2"]
+    for one, name in zip(done, (names[0], names[0], names[1]), strict=True):
+        assert one.status == 1
+        assert f"error: the run {name} is Failed: There is no quota left." in one.said
+
+
+def test_rag_goes_through(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+    catalog.ensure("all-minilm-l6-v2", print)
+    lines = (ROOT / "data/rag/questions.jsonl").read_text(encoding="utf-8").splitlines()[:2]
+    data = _write(tmp_path / "rag.jsonl", [json.loads(line) for line in lines])
+    done = submit("flows/rag", "--data", data, "--evaluate")
+    assert done.status == 0, done.said
+    (results,) = tmp_path.glob("rag_*")
+    rows = [json.loads(line)["outputs"] for line in (results / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    documents = [passage["document"] for passage in rows[0]["passages"]]
+    assert any(name.endswith("baggage-domestic-flights.md") for name in documents)
+    assert all(row["answer"] for row in rows)
+    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["rows_expected"] == metrics["rows_answered"] == 2
+
+
+def test_vision_goes_through_with_its_images(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+    lines = (ROOT / "data/vision/questions/input.jsonl").read_text(encoding="utf-8").splitlines()[:2]
+    data = tmp_path / "questions"
+    (data / "images").mkdir(parents=True)
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        (name,) = row["image"].values()
+        shutil.copy(ROOT / "data/vision/questions" / name, data / "images")
+    _write(data / "input.jsonl", rows)
+    done = submit("flows/vision", "--data", data, "--evaluate")
+    assert done.status == 0, done.said
+    (results,) = tmp_path.glob("vision_*")
+    outputs = [json.loads(line)["outputs"] for line in (results / "rows.jsonl").read_text("utf-8").splitlines()]
+    assert all("data:image/png;base64," in row["answer"] for row in outputs)
+    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["rows_expected"] == metrics["rows_answered"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        ((), {"AZURE_CLIENT_SECRET": "wrong"}, "not logged in to Azure: run `az login`"),
+        (("-w", "other"), {}, "the workspace other in test-group .*: it does not exist"),
+        ((), {"AZUREML_ARM_WORKSPACE_NAME": ""}, r"Missing: --workspace-name \(or AZUREML_ARM_WORKSPACE_NAME\)"),
+    ],
+)
+def test_what_is_missing_in_azure_is_named(
+    cloud: Cloud, submit: Any, arguments: tuple[str, ...], env: dict[str, str], said: str
+) -> None:
+    before = len(cloud.plane.submissions)
+    done = submit("flows/chat", *arguments, env=env)
+    cloud.plane.wrong.clear()
+    assert done.status == 1
+    assert re.search(f"error: .*{said}", done.said)
+    assert "Traceback" not in done.said
+    assert len(cloud.plane.submissions) == before
+
+
+def _kill_at(cloud: Cloud, path: str) -> Any:
+    def kill(request: Request) -> None:
+        if re.search(f"{path}$", request.path):
+            cloud.plane.on_answer = lambda request: None
+            os.kill(cloud.client.pid, signal.SIGKILL)
+
+    return kill
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
