@@ -5,7 +5,9 @@ It takes a second where pip takes a minute; tests/flows/test_snapshots.py instal
 
 import sys
 import venv
+from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -19,12 +21,24 @@ def clean_environment(folder: Path, requirements: Iterable[str]) -> Path:
     (packages,) = folder.glob("lib/python*/site-packages")
     for distribution in _needed(requirements):
         for file in distribution.files or ():
-            if ".." not in file.parts:
-                target = packages / file
+            # A folder that no other distribution shares is linked as a whole.
+            part = Path(file.parts[0]) if len(_owners()[file.parts[0]]) == 1 else file
+            target = packages / part
+            if ".." not in file.parts and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists():
-                    target.symlink_to(Path(str(file.locate())))
+                target.symlink_to(Path(str(distribution.locate_file(part))))
     return folder / "bin" / Path(sys.executable).name
+
+
+@cache
+def _owners() -> dict[str, set[str]]:
+    """Top folder or file in site-packages -> the installed distributions that have something in it."""
+    owners = defaultdict[str, set[str]](set)
+    for distribution in metadata.distributions():
+        name = distribution.name
+        for file in distribution.files or ():
+            owners[file.parts[0]].add(name)
+    return owners
 
 
 def _needed(requirements: Iterable[str]) -> list[metadata.Distribution]:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from control_plane import SCOPE
@@ -66,6 +68,27 @@ def test_snapshots_hold_the_flow_and_the_shared_package_and_nothing_else(submitt
     package = ROOT / "src" / "bakeoff"
     expected = {path.relative_to(package.parent).as_posix() for path in package.rglob("*") if path.is_file()}
     assert {name for name in sent if name.startswith("bakeoff/")} == {n for n in expected if "__pycache__" not in n}
+
+
+@pytest.mark.parametrize(
+    ("name", "first_line", "missing"),
+    [("no_include", "", "bakeoff"), ("no_requirement", "import tantivy\n", "tantivy")],
+)
+def test_a_flow_that_does_not_bring_what_it_imports_fails(
+    submitted: Cloud, tmp_path: Path, name: str, first_line: str, missing: str
+) -> None:
+    flow = shutil.copytree(ROOT / "flows/chat", tmp_path / "chat", ignore=shutil.ignore_patterns("__pycache__"))
+    yaml = (flow / "flow.dag.yaml").read_text(encoding="utf-8")
+    (flow / "flow.dag.yaml").write_text(
+        yaml.replace("additional_includes:\n- ../../src/bakeoff\n", ""), encoding="utf-8"
+    )
+    code = (flow / "chat.py").read_text(encoding="utf-8")
+    (flow / "chat.py").write_text(first_line + code, encoding="utf-8")
+    data = ("--data", submitted.folder / "pfazure.jsonl")
+    submitted.pfazure("run", "create", "--file", flow / "run.azure.yaml", "--name", name, *data)
+    submitted.compute.wait()
+    assert submitted.compute.runs[name].status == "Failed"
+    assert f"No module named '{missing}'" in submitted.compute.runs[name].error
 
 
 def test_no_host_but_azure_is_asked(submitted: Cloud) -> None:

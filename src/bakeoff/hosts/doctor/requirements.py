@@ -1,5 +1,6 @@
 """A flow's requirements.txt against what its tool files, and the shared code that they use, import."""
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -76,11 +77,25 @@ def _missing(bundle: Bundle, flow: Flow, file: Path) -> Iterator[Finding]:
     travelling = [path for path, _ in flow.includes if path.exists()] + list(flow.folder.iterdir())
     roots = {path.stem: path for path in travelling if path.suffix == ".py" or path.is_dir()}
     missing: dict[str, tuple[Needed, list[str]]] = {}
+    left_out = set[Path]()
     for found in needed(starts, roots).values():
         if found.module.partition(".")[0] in sys.stdlib_module_names or not found.module:
             continue
         distributions = _distributions(found.module)
-        if required.isdisjoint(distributions) and required.isdisjoint(_installed(found.module)):
+        if not required.isdisjoint(distributions) or not required.isdisjoint(_installed(found.module)):
+            continue
+        if own := _own_code(bundle, found.module.partition(".")[0]):
+            if own in left_out:
+                continue
+            left_out.add(own)
+            include = Path(os.path.relpath(own, flow.folder)).as_posix()
+            yield error(
+                flow.document.path,
+                flow.document.line("additional_includes"),
+                f"{bundle.shown(found.path)}:{found.line} imports {found.module!r}, which a cloud run would not have: "
+                f"add {include} to additional_includes",
+            )
+        else:
             missing.setdefault(distributions[0], (found, distributions))
     if not missing:
         return
@@ -95,6 +110,15 @@ def _missing(bundle: Bundle, flow: Flow, file: Path) -> Iterator[Finding]:
             )
         else:
             yield warning(file, 1, f"does not name {name}, which only comes along with another: {where}: add it")
+
+
+def _own_code(bundle: Bundle, name: str) -> Path | None:
+    """The bundle's own top package or module of that name."""
+    for path in bundle.files:
+        own = path.parent if path.name == "__init__.py" else path
+        if path.suffix == ".py" and own.stem == name and not (own.parent / "__init__.py").exists():
+            return own
+    return None
 
 
 def _distributions(module: str) -> list[str]:
