@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 
 @dataclass
@@ -35,6 +36,14 @@ def proxy(ports: Mapping[str, int]) -> Iterator[Proxy]:
                 self.end_headers()
                 with suppress(ConnectionError):
                     _relay(self.connection, server)
+
+        def do_GET(self) -> None:
+            host = urlsplit(self.path).hostname or ""
+            running.asked.add(host)
+            running.refused.add(host)
+            self.send_error(403)
+
+        do_POST = do_PUT = do_HEAD = do_GET
 
         def log_message(self, *_: object) -> None:
             """Stay quiet."""

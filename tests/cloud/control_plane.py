@@ -51,14 +51,18 @@ class Request:
 class ControlPlane:
     """State, and everything that was asked.
 
-    account, sas: of the storage account behind the default datastore. wrong: requests that break the OpenAPI file, and
-    those that nothing here answers. on_answer: called with each request before the client hears that it was dealt with.
+    account, sas: of the storage account behind the default datastore. connections: names of those of the workspace.
+    history_lags: how often run history is still to say that a run is unknown which is there.
+    wrong: requests that break the OpenAPI file, and those that nothing here answers. on_answer: called with each
+    request before the client hears that it was dealt with.
     """
 
     compute: Compute
     account: str
     container: str
     sas: str
+    has_datastore: bool = True
+    history_lags: int = 0
     connections: set[str] = field(default_factory=lambda: {"azure_openai"})
     port: int = 0
     requests: list[Request] = field(default_factory=list)
@@ -90,7 +94,10 @@ class ControlPlane:
         flow, history, metric = FLOW_SERVICE, f"/history/v1.0{SCOPE}", f"/metric/v2.0{SCOPE}"
         return {
             ("GET", MANAGEMENT, f"{SCOPE}"): lambda _: (200, self._workspace()),
-            ("GET", MANAGEMENT, f"{SCOPE}/datastores"): lambda _: (200, {"value": [self._datastore()]}),
+            ("GET", MANAGEMENT, f"{SCOPE}/datastores"): lambda _: (
+                200,
+                {"value": [self._datastore()] if self.has_datastore else []},
+            ),
             ("GET", MANAGEMENT, f"{SCOPE}/datastores/workspaceblobstore"): lambda _: (200, self._datastore()),
             ("POST", MANAGEMENT, f"{SCOPE}/datastores/workspaceblobstore/listSecrets"): lambda _: (
                 200,
@@ -199,6 +206,9 @@ class ControlPlane:
 
     def _run_data(self, request: Request) -> tuple[int, Any]:
         run = self.compute.runs.get(request.body["runId"])
+        if run and self.history_lags:
+            self.history_lags -= 1
+            run = None
         if run is None:
             return 404, _error("UserError", f"The run {request.body['runId']} was not found.")
         return 200, {"runMetadata": _metadata(run)}

@@ -94,17 +94,20 @@ def _check_snapshot(cloud: Cloud, run: str, data: Path) -> None:
     assert printed == sent | {data.name: data.stat().st_size}
 
 
-def test_a_failed_run_says_why_and_is_repeated_only_when_asked(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+def test_a_failed_run_says_why_and_is_repeated_only_when_asked(
+    cloud: Cloud, submit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where run history does not show it at first: the service takes a name once (HTTP 409)."""
     data = _write(tmp_path / "again.jsonl", [{"question": "Hi", "chat_history": []}])
-    before = len(cloud.plane.submissions)
-    cloud.compute.fails = "There is no quota left."
-    try:
-        done = [submit("flows/chat", "--data", data, *more) for more in ((), (), ("--again",))]
-    finally:
-        cloud.compute.fails = ""
-    names = [body["runId"] for body in cloud.plane.submissions[before:]]
-    assert names == [names[0], f"{names[0]}_2"]
-    for one, name in zip(done, (names[0], names[0], names[1]), strict=True):
+    before = set(cloud.compute.runs)
+    monkeypatch.setattr(cloud.compute, "fails", "There is no quota left.")
+    done = [submit("flows/chat", "--data", data)]
+    cloud.plane.history_lags = 1
+    done += [submit("flows/chat", "--data", data, *more) for more in ((), ("--again",))]
+    first, second = sorted(set(cloud.compute.runs) - before)
+    assert second == f"{first}_2"
+    assert [body["runId"] for body in cloud.plane.submissions[-3:]] == [first, first, second]
+    for one, name in zip(done, (first, first, second), strict=True):
         assert one.status == 1
         assert f"error: the run {name} is Failed: There is no quota left." in one.said
 
@@ -140,6 +143,24 @@ def test_vision_goes_through_with_its_images(cloud: Cloud, submit: Any, tmp_path
     assert all("data:image/png;base64," in row["answer"] for row in outputs)
     metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["rows_expected"] == metrics["rows_answered"] == 2
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "said"),
+    [
+        ("connections", set(), "the workspace has no connection 'azure_openai', which .*run.azure.yaml names: create"),
+        ("has_datastore", False, "the workspace test-workspace in test-group .* has no default datastore"),
+    ],
+)
+def test_what_the_workspace_lacks_is_named(
+    cloud: Cloud, submit: Any, monkeypatch: pytest.MonkeyPatch, attribute: str, value: object, said: str
+) -> None:
+    before = len(cloud.plane.submissions)
+    monkeypatch.setattr(cloud.plane, attribute, value)
+    done = submit("flows/chat")
+    assert done.status == 1
+    assert re.search(f"error: {said}", done.said)
+    assert len(cloud.plane.submissions) == before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import venv
@@ -11,22 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promptflow._sdk._utilities.general_utils import PromptflowIgnoreFile
-from promptflow._sdk.operations import FlowOperations
+
+from bakeoff.hosts.submission.snapshot import stage
 
 ROOT = Path(__file__).parents[2]
-
-
-def uploaded(flow: Path, target: Path) -> Path:
-    """A copy of the flow as Prompt Flow uploads it: with its additional includes, without what it ignores."""
-    ignored = PromptflowIgnoreFile(flow)
-    with FlowOperations._resolve_additional_includes(flow / "flow.dag.yaml") as resolved:
-        folder = resolved.parent
-
-        def excluded(where: str, names: list[str]) -> list[str]:
-            return [name for name in names if ignored.is_file_excluded(flow / Path(where).relative_to(folder) / name)]
-
-        return Path(shutil.copytree(folder, target, ignore=excluded))
 
 
 def clean_environment(folder: Path, requirements: Path) -> Path:
@@ -59,7 +46,7 @@ def clean_environment(folder: Path, requirements: Path) -> Path:
 def test_a_snapshot_runs_with_nothing_but_its_requirements(
     tmp_path: Path, flow: str, inputs: list[str], expected: dict[str, str]
 ) -> None:
-    snapshot = uploaded(ROOT / flow, tmp_path / "snapshot")
+    snapshot = stage(ROOT / flow, tmp_path / "snapshot")
     commands = clean_environment(tmp_path / "venv", snapshot / "requirements.txt")
     home = tmp_path / "home"
     home.mkdir()

@@ -177,8 +177,13 @@ def _run(document: Document, flows: dict[Path, Flow], findings: list[Finding]) -
             findings.append(error(path, document.line(key), f"{key} {value!r} does not exist: correct the path"))
     flow, data = named.get("flow"), named.get("data")
     folder = flow.parent if flow and flow.name == FLOW_FILE else flow
-    readable = data is not None and data.suffix in READABLE and data.is_file()
-    return Run(document, flows.get(folder) if folder else None, data if readable else None)
+    tables = tables_of(data) if data else []
+    return Run(document, flows.get(folder) if folder else None, tables[0] if len(tables) == 1 else None)
+
+
+def tables_of(data: Path) -> list[Path]:
+    """Files of rows that a run reads: the file itself, or those in the folder that are readable."""
+    return [path for path in (sorted(data.iterdir()) if data.is_dir() else [data]) if path.suffix in READABLE]
 
 
 def _data_sets(files: list[Path], root: Path) -> Iterator[Path]:

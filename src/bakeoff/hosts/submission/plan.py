@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import InputError
-from bakeoff.hosts.doctor.bundle import NOT_LOCAL, Flow
+from bakeoff.hosts.doctor.bundle import NOT_LOCAL, Flow, tables_of
 from bakeoff.hosts.doctor.tables import READABLE, Row, read_rows
 from bakeoff.hosts.doctor.yaml_lines import Document, mapping, read
 from bakeoff.hosts.experiment_key import digest
@@ -89,9 +89,9 @@ def _data(run_file: Document, given: Path | None) -> Data:
     source = (given or run_file.path.parent / str(named)).resolve()
     if not source.exists():
         raise InputError(f"data {source} does not exist: correct the path")
-    tables = [source] if source.is_file() else sorted(p for p in source.iterdir() if p.suffix in READABLE)
+    tables = tables_of(source)
     if len(tables) != 1:
-        raise InputError(f"{source} holds {len(tables)} files of rows ({', '.join(READABLE)}): it has to be one")
+        raise InputError(f"data {source}: it has to be one file of rows ({', '.join(READABLE)}), or a folder with one")
     rows, problems = read_rows(tables[0])
     if problems:
         shown = "\n  ".join(f"line {problem.line}: {problem.message}" for problem in problems[:10])

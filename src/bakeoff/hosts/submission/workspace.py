@@ -80,7 +80,7 @@ def connected(workspace: Workspace) -> Iterator[Any]:
         with azure_errors(f"the workspace {workspace}"):
             client.workspaces.get(workspace.workspace_name)
         with azure_errors(f"the default datastore of the workspace {workspace}"):
-            client.datastores.get_default()
+            _check_datastore(client, workspace)
         with azure_errors(f"the workspace {workspace}"):
             flows = PFClient(ml_client=client)
         yield flows
@@ -124,6 +124,16 @@ def _log_in(credential: Any) -> None:
         raise BakeoffError(
             "not logged in to Azure: run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
             f"of a service principal. Azure said: {_first_line(error)}"
+        ) from None
+
+
+def _check_datastore(client: Any, workspace: Workspace) -> None:
+    try:
+        client.datastores.get_default()
+    except StopIteration:
+        raise BakeoffError(
+            f"the workspace {workspace} has no default datastore, where data and flows are uploaded to: set one on its "
+            "page Data, Datastores"
         ) from None
 
 
