@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bakeoff.errors import InputError, ModelNotFoundError
-from bakeoff.models import load
+from bakeoff.models import load, onnx_chat
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.models.openai_chat import OpenAIChatModel
@@ -54,7 +54,7 @@ def test_two_threads_load_once(tiny_phi3: Path, monkeypatch: pytest.MonkeyPatch)
         both_at_it.wait(timeout=30)
         return load_model(str(tiny_phi3))
 
-    monkeypatch.setattr(load, "OnnxChatModel", Counted)
+    monkeypatch.setattr(onnx_chat, "OnnxChatModel", Counted)
     with ThreadPoolExecutor(2) as pool:
         first, second = [task.result(timeout=60) for task in [pool.submit(run), pool.submit(run)]]
     assert first is second

@@ -125,25 +125,17 @@ class _Server:
 
     async def chat(self, request: Request) -> Response:
         asked = read_chat_request(await _body(request))
-        replies = self._ask(asked.model, _to_worker(asked))
-        first = await _unless_gone(request, anext(replies))
-        pool = self._models.loaded[asked.model]
+        pool = await self._models.get(asked.model)
         response = ChatResponse(asked.model, pool.facts["identity"]["revision"], asked.top_logprobs is not None)
         if asked.stream:
+            replies = pool.ask(_to_worker(asked))
+            first = await _unless_gone(request, anext(replies))
             events = self._events(asked, response, first, replies)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-
-        async def whole() -> Response:
-            logprobs, reply = [], first
-            async with aclosing(replies):
-                while "completion" not in reply:
-                    logprobs += reply["logprobs"]
-                    reply = await anext(replies)
-                await anext(replies, None)
-            self._count(asked.model, reply["completion"])
-            return _json(response.whole(reply["completion"], logprobs))
-
-        return await _unless_gone(request, whole())
+        *pieces, last = await _unless_gone(request, self._all(asked.model, _to_worker(asked)))
+        self._count(asked.model, last["completion"])
+        logprobs = [logprob for piece in pieces for logprob in piece["logprobs"]]
+        return _json(response.whole(last["completion"], logprobs))
 
     async def _events(
         self, asked: ChatRequest, response: ChatResponse, reply: dict[str, Any], replies: Replies
@@ -154,7 +146,6 @@ class _Server:
                 while "completion" not in reply:
                     yield _event(response.piece(reply["text"], reply["logprobs"]))
                     reply = await anext(replies)
-                await anext(replies, None)
             except BakeoffError as error:
                 yield _event(to_api_error(error).body())
                 return
@@ -198,14 +189,9 @@ class _Server:
             self._count(body["model"], replies[-1]["completion"])
         return _json({"reply": replies[-1]})
 
-    async def _ask(self, model: str, request: Mapping[str, Any]) -> Replies:
+    async def _all(self, model: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         pool = await self._models.get(model)
         async with aclosing(pool.ask(request)) as replies:
-            async for reply in replies:
-                yield reply
-
-    async def _all(self, model: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-        async with aclosing(self._ask(model, request)) as replies:
             return [reply async for reply in replies]
 
     def _model(self, name: str) -> dict[str, Any]:

@@ -136,8 +136,7 @@ class Pool:
                 ended = "end" in reply
                 if "error" in reply:
                     raise error_from_json(reply["error"])
-                if not ended:
-                    yield reply
+                yield reply
             self._seconds += 0.1 * (asyncio.get_running_loop().time() - started - self._seconds)
         finally:
             self.running -= 1

@@ -6,7 +6,7 @@ onnxruntime-genai 0.18 keeps Python's lock while it computes, so threads of one 
 its Engine does not take graphs that give the last position's logits only, such as the embedded model's. Forked
 processes share the loaded weights, the packed copies that onnxruntime makes of them too, answer bit for bit as the one
 process would, and add about 20 MB each (perf/serve_design.py). Each connects to PORT on the loopback interface, shows
-the token, and then takes JSON lines: a request, answered by any number of pieces and one line with `end`. Any line that
+the token, and then takes JSON lines: a request, answered by one or more lines, the last with `end`. Any line that
 arrives in between cancels. They end with their connection, so none is left when the server is killed.
 """
 
@@ -72,19 +72,19 @@ def _serve(model: OnnxChatModel | OnnxEmbeddingModel, connection: socket.socket)
             request = json.loads(line)
             if "cancel" in request:
                 continue  # it came after the end of its request
-            cancelled = False
+            last: Json = {}
             try:
                 with closing(answer(model, request)) as replies:
                     for reply in replies:
                         if select.select([connection], [], [], 0)[0]:
                             lines.readline()
-                            cancelled = True
                             break
-                        if reply:
-                            _send(connection, reply)
-                _send(connection, {"end": True, "cancelled": cancelled})
+                        if last:
+                            _send(connection, last)
+                        last = reply
             except BakeoffError as error:
-                _send(connection, {"end": True, "error": error_to_json(error)})
+                last = {"error": error_to_json(error)}
+            _send(connection, {**last, "end": True})
     except OSError:
         return  # the server is gone
 
