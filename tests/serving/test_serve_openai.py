@@ -14,6 +14,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image as Picture
 from running_server import Running, is_alive, running_server, until
+from soak_clients import ANSWER_TOKENS, soak
 
 from bakeoff.models.base import Message, Parameters
 from bakeoff.models.load import load_embedding
@@ -282,3 +283,18 @@ def test_a_token_is_asked_for_and_never_shown(smollm2: Path) -> None:
         assert [running.get("/v1/models", token)[0] for token in (None, "secret-8", "secret-7")] == [401, 401, 200]
         assert json.loads(running.get("/metrics")[1])["error"]["code"] == "invalid_api_key"
         assert [model.id for model in running.client("secret-7").models.list()] == [SMOL]
+
+
+def test_many_clients_get_their_own_answers_and_every_refusal_is_an_error_object(
+    server: Running, client: OpenAI
+) -> None:
+    expected = {}
+    for question in ("Name a colour.", "What is 2 plus 3?", "Who wrote Hamlet?", "Say hello."):
+        made = client.chat.completions.create(
+            model=SMOL, messages=[{"role": "user", "content": question}], max_tokens=ANSWER_TOKENS, temperature=0
+        )
+        expected[question] = made.choices[0].message.content or ""
+    assert len(set(expected.values())) == len(expected)
+    address = server.url.removeprefix("http://").removesuffix("/v1")
+    assert soak(address, SMOL, expected, 100, 16, seed=3).total() == 100
+    until(lambda: server.metric(f'bakeoff_running{{model="{SMOL}"}}') == 0)

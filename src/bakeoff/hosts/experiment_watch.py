@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ import psutil
 
 from bakeoff.experiments.progress import Progress
 from bakeoff.hosts.experiment_cell import artifacts, read_line
+from bakeoff.serving.shared_address import read_record, servers_folder
 
 SECONDS = 1.0
 MEMORY_SHARE = 0.02
@@ -57,14 +58,27 @@ def watch_run(run: str, already_done: int, progress: Progress) -> Iterator[Watch
 
 
 def children_mb() -> float:
-    """Memory of the processes below this one, in MB (1,000,000 bytes).
+    """Memory of the processes below this one and of the model servers they talk to, in MB (1,000,000 bytes).
 
     Proportional set size where the platform has it (Linux): pages that workers share, such as mapped weights, count
     once. Elsewhere unique set size, which leaves them out.
     """
     total = 0
-    for process in psutil.Process().children(recursive=True):
+    family = {process.pid: process for process in psutil.Process().children(recursive=True)}
+    for server in _servers_of(list(family.values())):
+        family |= {process.pid: process for process in (server, *server.children(recursive=True))}
+    for process in family.values():
         with suppress(psutil.Error):
             memory = process.memory_full_info()
             total += getattr(memory, "pss", memory.uss)
     return total / 1e6
+
+
+def _servers_of(clients: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """The servers of shared models that some of these processes are connected to."""
+    ports: set[int] = set()
+    for process in clients:
+        with suppress(psutil.Error):
+            ports |= {connection.raddr.port for connection in process.net_connections("tcp") if connection.raddr}
+    addresses = [read_record(path) for path in servers_folder().glob("*.json")]
+    return [psutil.Process(a.pid) for a in addresses if a and a.port in ports and psutil.pid_exists(a.pid)]
