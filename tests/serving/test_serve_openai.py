@@ -15,7 +15,9 @@ from openai import OpenAI
 from PIL import Image as Picture
 from running_server import Running, is_alive, running_server, until
 from soak_clients import ANSWER_TOKENS, soak
+from tiny_phi3 import write_tiny_phi3
 
+from bakeoff.cli import main
 from bakeoff.models.base import Message, Parameters
 from bakeoff.models.load import load_embedding
 from bakeoff.models.onnx_chat import OnnxChatModel
@@ -274,6 +276,47 @@ def test_processes_of_a_model_that_are_lost_are_started_again(server: Running, c
         list(stream)
     answer = client.chat.completions.create(**options, messages=CAPITAL)
     assert answer.choices[0].message.content == "The capital of France is Paris."
+
+
+def test_the_longest_unused_model_makes_room(tmp_path: Path) -> None:
+    names = ("tiny-a", "tiny-b")
+    folders = [write_tiny_phi3(tmp_path / name) for name in names]
+    with running_server(*folders, "--streams", "1", "--memory", "0.25") as running:
+
+        def ask(name: str) -> str | None:
+            made = running.client().chat.completions.create(
+                model=name, messages=[{"role": "user", "content": "the answer"}], max_tokens=4, temperature=0
+            )
+            return made.choices[0].message.content
+
+        def states() -> list[str]:
+            models = json.loads(running.get("/health")[1])["models"]
+            return [models[name] for name in names]
+
+        assert states() == ["on demand", "on demand"]
+        first = ask("tiny-a")
+        assert states() == ["loaded", "on demand"]
+        ask("tiny-b")
+        assert states() == ["on demand", "loaded"]
+        assert ask("tiny-a") == first
+        assert len(running.process.children(recursive=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "is open to other machines: set a token"),
+        (["--memory", "0.1"], "needs about 0.3 GB"),
+        (["--streams", "0"], "must be 1 or more"),
+        (["--token-file", "/nowhere"], "cannot be read"),
+    ],
+)
+def test_a_server_that_cannot_be_says_why_before_it_starts(
+    smollm2: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BAKEOFF_SERVE_TOKEN", raising=False)
+    assert main(["serve", str(smollm2), "--streams", "1", *arguments]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_a_token_is_asked_for_and_never_shown(smollm2: Path) -> None:

@@ -65,8 +65,10 @@ def children_mb() -> float:
     """
     total = 0
     family = {process.pid: process for process in psutil.Process().children(recursive=True)}
-    for server in _servers_of(list(family.values())):
-        family |= {process.pid: process for process in (server, *server.children(recursive=True))}
+    for pid in _servers_of(list(family.values())):
+        with suppress(psutil.Error):
+            server = psutil.Process(pid)
+            family |= {process.pid: process for process in (server, *server.children(recursive=True))}
     for process in family.values():
         with suppress(psutil.Error):
             memory = process.memory_full_info()
@@ -74,11 +76,11 @@ def children_mb() -> float:
     return total / 1e6
 
 
-def _servers_of(clients: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """The servers of shared models that some of these processes are connected to."""
+def _servers_of(clients: Sequence[psutil.Process]) -> list[int]:
+    """Process ids of the servers of shared models that some of these processes are connected to."""
     ports: set[int] = set()
     for process in clients:
         with suppress(psutil.Error):
             ports |= {connection.raddr.port for connection in process.net_connections("tcp") if connection.raddr}
     addresses = [read_record(path) for path in servers_folder().glob("*.json")]
-    return [psutil.Process(a.pid) for a in addresses if a and a.port in ports and psutil.pid_exists(a.pid)]
+    return [address.pid for address in addresses if address and address.port in ports]
