@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from bakeoff.finding import Finding, error, warning
 from bakeoff.hosts.doctor import CHECKS, connections, row_ids
 from bakeoff.hosts.doctor.bundle import Bundle, Run, read_bundle
-from bakeoff.hosts.doctor.finding import Finding, error, warning
 from bakeoff.hosts.doctor.mappings import COLUMN
-from bakeoff.hosts.doctor.yaml_lines import mapping
 from bakeoff.hosts.submission.plan import RunPlan
 from bakeoff.hosts.submission.snapshot import total_size
+from bakeoff.yaml_lines import mapping
 
 LARGE = 100_000_000
 SECRET_NAMES = (".env", ".env.local", ".env.production", "*.pem", "*.pfx", "*.p12", "id_rsa", "id_ed25519")

@@ -7,9 +7,9 @@ from typing import Any
 from bakeoff.errors import InputError
 from bakeoff.hosts.doctor.bundle import NOT_LOCAL, Flow, tables_of
 from bakeoff.hosts.doctor.tables import READABLE, Row, read_rows
-from bakeoff.hosts.doctor.yaml_lines import Document, mapping, read
 from bakeoff.hosts.experiment_key import digest
 from bakeoff.hosts.submission.snapshot import FLOW_FILE, SentFile, content_digest, sent_files, stage
+from bakeoff.yaml_lines import Document, mapping, read
 
 RUN_FILE = "run.azure.yaml"
 EXPECTED_ROWS = "expected_rows"

@@ -5,9 +5,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from bakeoff.catalog.progress import format_size
 from bakeoff.hosts.doctor.requirement_files import read_requirements
-from bakeoff.hosts.doctor.yaml_lines import mapping
 from bakeoff.hosts.submission.plan import RunPlan
 from bakeoff.hosts.submission.snapshot import SentFile, content_digest, total_size
+from bakeoff.yaml_lines import mapping
 
 
 def preview(plan: RunPlan) -> Iterator[str]:
