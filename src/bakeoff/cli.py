@@ -10,6 +10,7 @@ from bakeoff import (
     __version__,
     benchmark_command,
     catalog,
+    connections_command,
     guide_command,
     index_command,
     run_command,
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     index_command.add_verb(verbs)
     benchmark_command.add_verb(verbs)
+    connections_command.add_verb(verbs)
     guide_command.add_verb(verbs)
     serve_command.add_verb(verbs)
     submit_command.add_verb(verbs)

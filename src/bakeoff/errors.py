@@ -37,5 +37,13 @@ class EndpointError(BakeoffError):
         self.retryable = retryable
 
 
+class UnreachableError(EndpointError):
+    """An endpoint gave no HTTP answer at all: no such host, nobody listens, or only silence."""
+
+
+class SignInError(EndpointError):
+    """Nobody is signed in to Entra ID here, so nothing was sent."""
+
+
 class NotSupportedError(BakeoffError):
     """This provider or model cannot do what was asked (log-likelihoods, images, ...)."""

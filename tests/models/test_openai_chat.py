@@ -1,157 +1,43 @@
 """OpenAIChatModel against a real HTTP server on 127.0.0.1 that plays scripted answers."""
 
-import json
 import logging
-import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
 import xllamacpp
+from scripted_server import (
+    ANSWER,
+    KEY,
+    USAGE,
+    Handler,
+    Reply,
+    ScriptedServer,
+    chunk,
+    error,
+    plain,
+    scripted_server,
+    send,
+    sse,
+)
 
 from bakeoff.errors import EndpointError, InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import Completion, Image, Message, Parameters
 from bakeoff.models.endpoint import Endpoint
 from bakeoff.models.openai_chat import OpenAIChatModel
 
-KEY = "k5f2d0not0a0real0key09e1c"
 HELLO = [Message("user", "Hello?")]
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-
-
-Reply = Callable[["_Handler"], None]
-
-
-@dataclass
-class ScriptedServer:
-    """Answers each request with the next reply of the script and keeps the requests."""
-
-    url: str
-    released: threading.Event
-    script: list[Reply] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-
-    def model(self, kind: Any = "openai", **changes: Any) -> OpenAIChatModel:
-        values = {"api_key": KEY, "timeout": 10.0, "max_retries": 0, "api_version": "", **changes}
-        base_url = self.url if kind == "azure_openai" else f"{self.url}/v1"
-        return OpenAIChatModel(Endpoint(kind, values.pop("base_url", base_url), **values), "mini")
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: "_Server"
-
-    def do_POST(self) -> None:
-        scripted = self.server.scripted
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        scripted.requests.append(Request(self.command, self.path, headers, json.loads(body) if body else None))
-        if scripted.script:
-            scripted.script.pop(0)(self)
-        else:
-            send(self, 418, {"error": {"message": "the script is over"}})
-
-    do_GET = do_POST
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
-
-
-class _Server(ThreadingHTTPServer):
-    scripted: ScriptedServer
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves early is part of these tests; anything else is shown."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    http = _Server(("127.0.0.1", 0), _Handler)
-    scripted = ScriptedServer(f"http://127.0.0.1:{http.server_address[1]}", threading.Event())
-    http.scripted = scripted
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield scripted
-    scripted.released.set()
-    http.shutdown()
-    thread.join()
-    http.server_close()
-
-
-def send(handler: _Handler, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-    data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    handler.send_response(status)
-    given = {"Content-Type": "text/html" if isinstance(body, str) else "application/json", **(headers or {})}
-    for name, value in {**given, "Content-Length": str(len(data))}.items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(data)
-
-
-def plain(status: int, body: Any, **headers: str) -> Reply:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler: send(handler, status, body, named)
-
-
-def error(status: int, message: str = "no", **more: Any) -> Reply:
-    return plain(status, {"error": {"message": message, **more}}, retry_after_ms="1")
-
-
-def sse(*events: Any, then: str = "[DONE]") -> Reply:
-    """A stream of events; `then` is the last data, or `drop`, `close` (a clean end) or `hang`."""
-
-    def reply(handler: _Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/event-stream")
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        last = [then] if then not in ("drop", "close", "hang") else []
-        for event in [*events, *last]:
-            text = event if isinstance(event, str) else json.dumps(event)
-            data = f"data: {text}\n\n".encode()
-            handler.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-        if then == "hang":
-            handler.server.scripted.released.wait(30)
-        if then == "drop":
-            handler.close_connection = True
-        else:
-            handler.wfile.write(b"0\r\n\r\n")
-
-    return reply
-
-
-def chunk(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
-    delta = {} if content is None else {"content": content}
-    choice = {"index": 0, "delta": delta, "finish_reason": finish, **more}
-    return {"id": "1", "object": "chat.completion.chunk", "model": "mini-2024-07-18", "choices": [choice]}
-
-
-ROLE = chunk("", delta={"role": "assistant", "content": ""})
-USAGE = {
-    "id": "1",
-    "choices": [],
-    "model": "mini-2024-07-18",
-    "system_fingerprint": "fp_1",
-    "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
-}
-ANSWER = (ROLE, chunk("Hi"), chunk(" there"), chunk(finish="stop"), USAGE)
+    with scripted_server() as running:
+        yield running
 
 
 def test_a_stream_gives_pieces_then_the_completion(server: ScriptedServer) -> None:
@@ -369,7 +255,7 @@ def test_an_error_page_is_shortened(server: ScriptedServer) -> None:
 
 
 def test_connection_refused_and_timeout(server: ScriptedServer) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as closed:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
         port = closed.server_address[1]
     with pytest.raises(
         EndpointError, match=f"127.0.0.1:{port}.*no connection.*check the address in endpoint"
@@ -540,7 +426,7 @@ def test_log_likelihoods_are_not_supported(server: ScriptedServer) -> None:
 
 
 def echo_of_credentials(status: int) -> Reply:
-    def reply(handler: _Handler) -> None:
+    def reply(handler: Handler) -> None:
         sent = f"{handler.headers.get('Authorization')} {handler.headers.get('api-key')}"
         half_masked = f"Incorrect API key provided: sk-{KEY[:6]}****{KEY[-4:]}"
         send(handler, status, {"error": {"message": f"{half_masked}: {sent}", "code": sent}})

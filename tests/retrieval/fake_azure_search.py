@@ -1,6 +1,6 @@
 """A search service on 127.0.0.1 that keeps its indexes in memory and refuses what the real one would refuse.
 
-Written after the REST reference (learn.microsoft.com/rest/api/searchservice, 2025-09-01): Indexes Create and Get,
+Written after the REST reference (learn.microsoft.com/rest/api/searchservice, 2025-09-01): Indexes Create, List and Get,
 Documents Index, Search Post and Get. Scores: fused ones by reciprocal rank with 60, vectors 1 / (2 - cosine).
 """
 
@@ -86,6 +86,8 @@ class FakeSearchService:
             raise Refusal(403, "")
         if route == ("POST", "/indexes"):
             return self._create(body)
+        if route == ("GET", "/indexes"):
+            return 200, {"value": [{"name": name} for name in self.indexes]}
         if not names or names[0] not in self.indexes:
             raise Refusal(404, f"The index '{names[0] if names else ''}' was not found.")
         index = self.indexes[names[0]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bakeoff.errors import EndpointError
+from bakeoff.errors import SignInError
 from bakeoff.models.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def connect(endpoint: Endpoint) -> "OpenAI":
 def entra_token_provider() -> Callable[[], str]:
     """A function that returns a fresh Entra ID token for Azure OpenAI, by azure-identity's DefaultAzureCredential.
 
-    The function raises EndpointError where nobody is signed in.
+    The function raises SignInError where nobody is signed in.
     """
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential, get_bearer_token_provider
@@ -63,7 +63,7 @@ def entra_token_provider() -> Callable[[], str]:
             return get_token()
         except AzureError as error:
             reason = str(error).strip().splitlines()[0]
-        raise EndpointError(
+        raise SignInError(
             f"no Entra ID sign-in works here ({reason}): run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
             "AZURE_CLIENT_SECRET, or use a connection with a key"
         )

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from json import JSONDecodeError
 from typing import Any
 
-from bakeoff.errors import EndpointError
+from bakeoff.errors import EndpointError, UnreachableError
 from bakeoff.models.endpoint import Endpoint
 from bakeoff.models.openai_answer import describe_categories, filtered_categories
 
@@ -22,6 +22,7 @@ UNSUPPORTED = re.compile(
     r"only the default",
     re.IGNORECASE,
 )
+RETIRED = re.compile(r"deprecat|retired|no longer (available|supported)|decommission", re.IGNORECASE)
 CREDENTIAL = re.compile(r"bearer\s+\S+|\beyJ[\w-]+\.[\w.-]+|\bsk-[\w*-]+", re.IGNORECASE)
 
 
@@ -75,10 +76,16 @@ def is_prompt_too_long(error: Exception) -> bool:
 def endpoint_error(
     error: Exception, endpoint: Endpoint, model: str, kind: type[EndpointError] = EndpointError
 ) -> EndpointError:
-    """The failure in words: which endpoint and deployment, what happened, and what to do."""
+    """The failure in words: which endpoint and deployment, what happened, and what to do.
+
+    model: empty where the request was about none. kind: of the error; where no answer came at all it is
+    UnreachableError instead of EndpointError.
+    """
     import openai
 
     status = _status(error)
+    if isinstance(error, openai.APIConnectionError) and kind is EndpointError:
+        kind = UnreachableError
     if isinstance(error, openai.APITimeoutError):
         happened = f"no answer within {endpoint.timeout:g} s"
         advice = "the endpoint is overloaded or slow: raise the timeout or send fewer rows at once"
@@ -95,10 +102,11 @@ def endpoint_error(
         happened = f"an answer that cannot be read ({error})"
         advice = "the server does not speak the OpenAI protocol, or something between cut the answer"
     noun = "deployment" if endpoint.kind == "azure_openai" else "model"
+    where = f"{endpoint.host}, {noun} {model!r}" if model else endpoint.host
     said = redact(" ".join(happened.split()), endpoint.secrets)
     shortened = said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "..."
     return kind(
-        redact(f"{endpoint.host}, {noun} {model!r}: {shortened}. What to do: {advice}", endpoint.secrets),
+        redact(f"{where}: {shortened}. What to do: {advice}", endpoint.secrets),
         status=status,
         retryable=_retryable(status, error),
     )
@@ -115,10 +123,12 @@ def _advice(status: int, error: Exception, endpoint: Endpoint) -> str:
         return f"check that the api_key in {endpoint.source} is valid and belongs to this endpoint"
     if status == 403:
         return "ask for the role Cognitive Services OpenAI User and check the resource's network and region rules"
+    if status == 410 or (status in (400, 404) and RETIRED.search(_server_text(error))):
+        return "the model was retired: deploy or name one of today's"
     if status == 404 and endpoint.kind == "azure_openai":
         return (
-            "check the deployment's name, that the address is https://<your-resource>.openai.azure.com, and "
-            f"the api_version (now {endpoint.api_version or 'none'})"
+            "check the deployment's name, that its model was not retired, that the address is "
+            f"https://<your-resource>.openai.azure.com, and the api_version (now {endpoint.api_version or 'none'})"
         )
     if status == 404:
         return "check the model's name, and that the address ends as the server wants it (mostly in /v1)"

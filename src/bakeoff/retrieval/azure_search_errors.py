@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bakeoff.errors import EndpointError
+from bakeoff.errors import EndpointError, SignInError, UnreachableError
 from bakeoff.models.openai_errors import SHOWN_CHARACTERS, redact
 from bakeoff.retrieval.azure_search_target import AzureSearchTarget
 
@@ -20,12 +20,19 @@ def failures_in_words(target: AzureSearchTarget, index: str) -> Iterator[None]:
         raise _in_words(error, target, index) from None
 
 
-def failure(target: AzureSearchTarget, index: str, happened: str, advice: str, status: int | None) -> EndpointError:
-    """The error that names host and index, what happened, and what to do."""
+def failure(
+    target: AzureSearchTarget,
+    index: str,
+    happened: str,
+    advice: str,
+    status: int | None,
+    kind: type[EndpointError] = EndpointError,
+) -> EndpointError:
+    """The error that names host and index (empty: the service itself), what happened, and what to do."""
     said = redact(" ".join(happened.split()), [target.api_key] if target.api_key else [])
     shortened = said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "..."
-    text = f"{target.host}, index {index!r}: {shortened}. What to do: {advice}"
-    return EndpointError(text, status=status, retryable=retryable(status))
+    where = f"{target.host}, index {index!r}" if index else target.host
+    return kind(f"{where}: {shortened}. What to do: {advice}", status=status, retryable=retryable(status))
 
 
 def retryable(status: int | None) -> bool:
@@ -42,14 +49,15 @@ def _in_words(error: Exception, target: AzureSearchTarget, index: str) -> Endpoi
     )
 
     status: int | None = getattr(error, "status_code", None)
+    kind: type[EndpointError] = EndpointError
     if isinstance(error, ServiceRequestTimeoutError | ServiceResponseTimeoutError):
-        happened = f"no answer within {target.timeout:g} s"
+        happened, kind = f"no answer within {target.timeout:g} s", UnreachableError
         advice = "the service is overloaded or out of reach: try again later"
     elif isinstance(error, ServiceRequestError):
-        happened = f"no connection ({error})"
+        happened, kind = f"no connection ({error})", UnreachableError
         advice = f"check the address in {target.source}, and proxy or firewall"
     elif isinstance(error, ClientAuthenticationError) and status is None:
-        happened = f"no Entra ID sign-in works here ({str(error).strip().splitlines()[0]})"
+        happened, kind = f"no Entra ID sign-in works here ({str(error).strip().splitlines()[0]})", SignInError
         advice = "run `az login`, or use a connection with a key"
     elif status is not None and status >= 300:
         said = getattr(getattr(error, "error", None), "message", None) or getattr(error, "reason", None)
@@ -57,7 +65,7 @@ def _in_words(error: Exception, target: AzureSearchTarget, index: str) -> Endpoi
     else:
         happened, status = f"an answer that cannot be read, or none ({error})", None
         advice = "try again; if it stays, check the address and look for a proxy between"
-    return failure(target, index, happened, advice, status)
+    return failure(target, index, happened, advice, status, kind)
 
 
 def _advice(status: int, target: AzureSearchTarget) -> str:

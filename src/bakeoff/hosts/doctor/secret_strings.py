@@ -13,6 +13,9 @@ SHAPES = {
     "an OpenAI key": re.compile(r"\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
     "a storage account key": re.compile(r"\bAccountKey=[A-Za-z0-9+/=]{20,}"),
+    "an Azure key": re.compile(r"\b[A-Za-z0-9]{20,}(?:JQQJ99|AzSe)[A-Za-z0-9]{6,}\b"),
+    "a shared access signature": re.compile(r"[?&]sig=[A-Za-z0-9%+/]{30,}"),
+    "a GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
     "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
 }
@@ -38,14 +41,20 @@ def check(bundle: Bundle) -> Iterator[Finding]:
             yield from _lines(path)
 
 
+def secret_in(line: str) -> str | None:
+    """What the line looks as if it held, for example `an OpenAI key`; None for a harmless line."""
+    kind = next((kind for kind, shape in SHAPES.items() if shape.search(line)), None)
+    return kind or ("a key or password" if ASSIGNED.search(line) else None)
+
+
 def _lines(path: Path) -> Iterator[Finding]:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        kind = next((kind for kind, shape in SHAPES.items() if shape.search(line)), None)
-        if kind or ASSIGNED.search(line):
+        kind = secret_in(line)
+        if kind:
             yield error(
                 path,
                 number,
-                f"looks as if it held {kind or 'a key or password'}: take it out (and revoke it if it was shared); "
+                f"looks as if it held {kind}: take it out (and revoke it if it was shared); "
                 'write "<user-input>" in connection templates',
             )
 
