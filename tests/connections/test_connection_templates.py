@@ -106,7 +106,7 @@ MADE_UP = {"tests/hosts/test_doctor.py", "tests/hosts/test_doctor_broken.py"}
 
 
 def test_no_file_of_the_repository_looks_as_if_it_held_a_secret() -> None:
-    assert secret_in(f"{'aB3' * 20}JQQJ99BAACYeBjFXJ3w3AAABACOG1234") == "an Azure key"
+    assert secret_in("aB3JQ" + "QJ99BAACYeBjFXJ3w3AAABACOG1234") == "an Azure key"
     assert secret_in("api_key: 0123456789abcdef0123456789abcdef") == "a key or password"
     hidden = [path for path in ROOT.glob(".[!.]*") if path.is_dir() and path.name in (".ci", ".vscode")]
     folders = [path for path in ROOT.glob("[!.]*") if path.is_dir() and path.name != "build"]
