@@ -96,7 +96,7 @@ def test_characters_of_several_tokens_arrive_whole(chat: OnnxChatModel, monkeypa
     text = "a 😀 漢字 é 👩‍👩‍👧 日本語 end"
     ids = [int(i) for i in chat._runtime.tokenizer.encode(text)]
     assert len(ids) > len(text)
-    monkeypatch.setattr(chat, "_tokens", lambda prompt, parameters: (i for i in ids))
+    monkeypatch.setattr(chat, "_tokens", lambda prompt, parameters, top_logprobs: ((i, None) for i in ids))
     deltas = list(chat.stream(STORY))
     assert "".join(d.text for d in deltas).strip() == text
     assert all("\ufffd" not in d.text for d in deltas)
@@ -138,7 +138,8 @@ def test_greedy_is_the_default_even_where_the_folder_says_sampling(phi3: OnnxCha
 def test_sampling_looks_at_more_than_the_runtimes_default_of_50_tokens(phi3: OnnxChatModel) -> None:
     """A nearly flat distribution over 437 tokens: with a hidden top_k of 50 fewer first tokens would be seen."""
     hot = Parameters(max_new_tokens=1, temperature=2.0)
-    firsts = {next(phi3._tokens(phi3._prompts.build(HELLO, hot), replace(hot, seed=s))) for s in range(300)}
+    prompt = phi3._prompts.build(HELLO, hot)
+    firsts = {next(phi3._tokens(prompt, replace(hot, seed=seed), None))[0] for seed in range(300)}
     assert len(firsts) > 60
 
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from tokenizers import Tokenizer
@@ -15,6 +14,7 @@ from bakeoff import catalog
 from bakeoff.errors import InputError, ModelCorruptError, ModelNotFoundError
 from bakeoff.models.load import load_embedding
 from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
+from bakeoff.models.onnx_runtime import open_session
 
 TEXTS = ["Where is my bag?", "The fee is 30 EUR.", "Luggage that did not arrive is traced within 21 days. " * 6, "cat"]
 
@@ -32,7 +32,7 @@ def model(folder: Path) -> OnnxEmbeddingModel:
 def test_a_vector_is_the_scaled_mean_over_the_tokens(model: OnnxEmbeddingModel, folder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    session = open_session(folder / "model.onnx", threads=1)
     for text, found in zip(TEXTS, model.embed(TEXTS), strict=True):
         ids = tokenizer.encode(text).ids
         (hidden,) = session.run(None, {"input_ids": np.array([ids])})

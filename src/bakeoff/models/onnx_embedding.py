@@ -1,7 +1,6 @@
 """Sentence embeddings on this machine: an ONNX encoder, mean pooling, one text at a time on every core."""
 
 import logging
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ from bakeoff.catalog import embedding_folder
 from bakeoff.errors import BakeoffError, ModelCorruptError
 from bakeoff.models.base import ModelIdentity
 from bakeoff.models.embedding import check_texts
-from bakeoff.models.onnx_runtime import thread_count
+from bakeoff.models.onnx_runtime import open_session, thread_count
 
 logger = logging.getLogger(__name__)
 
@@ -32,20 +31,13 @@ class OnnxEmbeddingModel:
     """
 
     def __init__(self, folder: Path, name: str):
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
-        import onnxruntime
         from tokenizers import Tokenizer
 
         embedding_folder.check(folder)
         self.dimension, self.max_tokens = embedding_folder.sizes(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / embedding_folder.TOKENIZER))
-            self._session = onnxruntime.InferenceSession(
-                folder / embedding_folder.GRAPH, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(folder / embedding_folder.GRAPH, threads=1)
         except Exception as error:  # both libraries raise classes of their own without a common base
             raise ModelCorruptError(
                 f"the embedding model in {folder} cannot be loaded: {str(error).splitlines()[0]}. Pull the model "

@@ -1,13 +1,12 @@
 """A cross-encoder on this machine: how well a passage answers a question, both read together."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bakeoff.errors import ModelCorruptError, ModelNotFoundError
-from bakeoff.models.onnx_runtime import thread_count
+from bakeoff.models.onnx_runtime import open_session, thread_count
 
 MAX_TOKENS = 512
 _GRAPHS = ("model.onnx", "onnx/model.onnx")
@@ -23,8 +22,6 @@ class OnnxReranker:
     """
 
     def __init__(self, folder: Path):
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
-        import onnxruntime
         from tokenizers import Tokenizer
 
         graph = next((folder / name for name in _GRAPHS if (folder / name).is_file()), None)
@@ -32,12 +29,9 @@ class OnnxReranker:
             raise ModelNotFoundError(
                 f"{folder} is not a cross-encoder: it needs {_TOKENIZER} and {' or '.join(_GRAPHS)}"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = thread_count()
-        options.log_severity_level = 3
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(graph, thread_count())
         except Exception as error:  # both libraries raise classes of their own without a common base
             raise ModelCorruptError(
                 f"the cross-encoder in {folder} cannot be loaded: {str(error).splitlines()[0]}"

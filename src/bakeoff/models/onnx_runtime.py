@@ -1,4 +1,4 @@
-"""Opening an onnxruntime-genai folder: execution providers by name, and errors that say what to do."""
+"""Opening onnxruntime-genai folders and ONNX graphs: execution providers by name, errors that say what to do."""
 
 import json
 import os
@@ -106,6 +106,19 @@ def thread_count() -> int:
         return int(wanted)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(psutil.cpu_count(logical=False) or usable, usable)
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """An ONNX Runtime session on the CPU that computes the same products on every kind of it; raises what it raises."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Where a CPU has AVX2 but no VNNI instructions, sums of uint8 x int8 products would overflow their 16 bits.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _check_provider(og: ModuleType, name: str) -> None:

@@ -5,7 +5,6 @@ what is there), so going back to a prefix costs nothing: the next tokens are wri
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from bakeoff.catalog.gguf.graph import LOGITS_FROM
 from bakeoff.errors import BakeoffError, ModelCorruptError
-from bakeoff.models.onnx_runtime import Runtime, thread_count
+from bakeoff.models.onnx_runtime import Runtime, open_session, thread_count
 from bakeoff.models.onnx_text import Ids
 
 Logits = NDArray[np.float32]
@@ -146,14 +145,8 @@ def _caches(decoder: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _session(path: Path) -> Any:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = thread_count()
-    options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return open_session(path, thread_count())
     except Exception as error:  # onnxruntime's classes have no common base
         reason = str(error).partition("\n")[0]
         raise ModelCorruptError(

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy_bert import NumpyBert
 from tiny_bert import HIDDEN, POSITIONS, WORDS, write_tiny_bert
@@ -11,6 +10,7 @@ from tiny_bert import HIDDEN, POSITIONS, WORDS, write_tiny_bert
 from bakeoff.catalog.bert import import_bert
 from bakeoff.catalog.embedding_folder import check, sizes
 from bakeoff.errors import ModelCorruptError, NotSupportedError
+from bakeoff.models.onnx_runtime import open_session
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def imported(source: Path) -> Path:
 
 def test_hidden_states_are_those_of_the_published_weights(tiny: Path) -> None:
     folder = imported(tiny)
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    session = open_session(folder / "model.onnx", threads=1)
     ids = np.random.default_rng(1).integers(0, WORDS, (3, 17))
     (found,) = session.run(None, {"input_ids": ids})
     expected = NumpyBert(tiny).hidden(ids, np.ones_like(ids))
@@ -39,7 +39,7 @@ def test_hidden_states_are_those_of_the_published_weights(tiny: Path) -> None:
 
 
 def test_a_token_does_not_change_with_its_batch(tiny: Path) -> None:
-    session = onnxruntime.InferenceSession(imported(tiny) / "model.onnx")
+    session = open_session(imported(tiny) / "model.onnx", threads=1)
     ids = np.random.default_rng(2).integers(0, WORDS, (4, 9))
     (together,) = session.run(None, {"input_ids": ids})
     for row in range(4):
