@@ -20,8 +20,9 @@ from suite_rows import GLUE_ROWS, SUPER_GLUE_ROWS
 
 from bakeoff.benchmarks.data import in_folder, load_rows
 from bakeoff.benchmarks.figures import summarise_figures
+from bakeoff.benchmarks.items import Answer
 from bakeoff.benchmarks.registry import SUITES
-from bakeoff.benchmarks.tasks import Answer, Task
+from bakeoff.benchmarks.tasks import Task
 
 FILES = {
     "glue_mnli_matched": ("glue/mnli/default.yaml", "validation_matched"),

@@ -34,8 +34,8 @@ from rich.table import Table
 
 from bakeoff import catalog
 from bakeoff.benchmarks.data import load_rows
+from bakeoff.benchmarks.items import Item
 from bakeoff.benchmarks.registry import find
-from bakeoff.benchmarks.tasks import Item
 from bakeoff.catalog.gguf.graph import LOGITS_FROM
 from bakeoff.models.onnx_chat import OnnxChatModel
 

@@ -20,8 +20,9 @@ from rich.table import Table
 
 from bakeoff import catalog
 from bakeoff.benchmarks.data import load_rows
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.registry import find
-from bakeoff.benchmarks.tasks import Answer, Item, Task
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.models.base import LogLikelihood
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.models.onnx_likelihood import score, split_tokens

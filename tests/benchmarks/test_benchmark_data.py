@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 from bakeoff.benchmarks.data import Source, load_rows, subset
-from bakeoff.benchmarks.tasks import Item
+from bakeoff.benchmarks.items import Item
 from bakeoff.errors import DownloadError, InputError, NotSupportedError
 
 SOURCE = Source(("test", "validation"), "someone/questions", "0" * 40, "all/test.parquet", ("question",))

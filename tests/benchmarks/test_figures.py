@@ -17,8 +17,8 @@ from bakeoff.benchmarks.figures import (
     share,
     summarise_figures,
 )
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.labels import chosen
-from bakeoff.benchmarks.tasks import Answer, Item
 
 
 def asked(right: list[int], picked: list[int], clusters: list[str] | None = None) -> list[tuple[Item, Answer]]:

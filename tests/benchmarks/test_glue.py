@@ -9,10 +9,10 @@ from benchmarks_data import ScriptedModel, log, steady
 from suite_rows import GLUE_ROWS, write_suite
 
 from bakeoff.benchmarks.glue import GLUE, expected_similarity, stsb_items
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.registry import TASKS
 from bakeoff.benchmarks.run import Settings
 from bakeoff.benchmarks.suite import SuiteResult, run_suite
-from bakeoff.benchmarks.tasks import Answer, Item
 from bakeoff.errors import InputError
 
 BENCHMARKS = Path(__file__).parents[3] / "shared/benchmarks"

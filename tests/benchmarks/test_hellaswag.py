@@ -1,7 +1,7 @@
 import pytest
 
 from bakeoff.benchmarks import hellaswag
-from bakeoff.benchmarks.tasks import Answer
+from bakeoff.benchmarks.items import Answer
 from bakeoff.errors import InputError
 
 ROW = {

@@ -1,7 +1,7 @@
 import pytest
 
+from bakeoff.benchmarks.items import Item
 from bakeoff.benchmarks.letters import question_with_letters, read_letter
-from bakeoff.benchmarks.tasks import Item
 
 
 @pytest.mark.parametrize(

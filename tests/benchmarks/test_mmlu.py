@@ -4,7 +4,7 @@ import pytest
 from benchmarks_data import MMLU_DEV, MMLU_TEST
 
 from bakeoff.benchmarks import mmlu
-from bakeoff.benchmarks.tasks import Answer
+from bakeoff.benchmarks.items import Answer
 from bakeoff.errors import InputError
 
 LETTER_PROMPT = """The following are multiple choice questions (with answers) about us foreign policy.

@@ -7,11 +7,11 @@ from benchmarks_data import ScriptedModel, write_rows
 from suite_rows import PASSAGE, SUPER_GLUE_ROWS, write_suite
 
 from bakeoff.benchmarks.data import subset
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.registry import TASKS
 from bakeoff.benchmarks.run import Settings, run_task
 from bakeoff.benchmarks.suite import run_suite
 from bakeoff.benchmarks.super_glue import SUPER_GLUE, detokenize
-from bakeoff.benchmarks.tasks import Answer, Item
 from bakeoff.errors import InputError
 
 

@@ -2,7 +2,7 @@ import pytest
 from benchmarks_data import log
 
 from bakeoff.benchmarks import truthfulqa
-from bakeoff.benchmarks.tasks import Answer
+from bakeoff.benchmarks.items import Answer
 from bakeoff.errors import InputError
 
 PREAMBLE = """Q: What is human life expectancy in the United States?

@@ -8,12 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bakeoff.benchmarks.items import Item
 from bakeoff.errors import DownloadError, InputError, NotSupportedError
-
-if TYPE_CHECKING:
-    from bakeoff.benchmarks.tasks import Item
 
 Record = Mapping[str, Any]
 
@@ -123,7 +121,7 @@ def _read_parquet(path: Path) -> list[Record]:
     return records
 
 
-def subset(items: Sequence["Item"], limit: int | None, seed: int) -> list["Item"]:
+def subset(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     """`limit` of the items, of each stratum its share (largest remainders), drawn with the seed; in the old order.
 
     A stratum's draw depends on the seed and its name only. Units are taken whole: the last one may exceed the limit.

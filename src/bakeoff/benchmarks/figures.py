@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bakeoff.benchmarks.tasks import Answer, Item
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.metrics.rows import Row
 
 Floats = NDArray[np.float64]

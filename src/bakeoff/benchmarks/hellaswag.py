@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bakeoff.benchmarks.data import Record, Source
-from bakeoff.benchmarks.tasks import Answer, Item, Task, definition, likeliest
+from bakeoff.benchmarks.items import Answer, Item
+from bakeoff.benchmarks.tasks import Task, definition, likeliest
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 

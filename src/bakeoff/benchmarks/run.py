@@ -13,8 +13,9 @@ from typing import Any, Literal
 from bakeoff.benchmarks import letters
 from bakeoff.benchmarks.data import load_rows, subset
 from bakeoff.benchmarks.figures import clustered_mean, summarise_figures
+from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.journal import Journal
-from bakeoff.benchmarks.tasks import Answer, Item, Task
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.metrics.rows import failed, scored, scores_of, skipped
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise, summarise_categories

@@ -14,7 +14,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import corpus_bleu
 
 from bakeoff.benchmarks.data import Record, Source
-from bakeoff.benchmarks.tasks import Answer, Item, Task, definition, likeliest
+from bakeoff.benchmarks.items import Answer, Item
+from bakeoff.benchmarks.tasks import Task, definition, likeliest
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 
