@@ -1,6 +1,7 @@
 """Log-likelihoods, accuracies and wall time beside lm-evaluation-harness 0.4.13, on the same ONNX folder, in one run.
 
-    python perf/lm_eval_side_by_side.py ../shared/benchmarks --gguf GGUF [--items 200] [--tasks mmlu ...] [--threads 2]
+    python perf/lm_eval_side_by_side.py ../shared/benchmarks --gguf GGUF [--items 50] [--tasks mmlu ...] [--threads 2]
+    python perf/lm_eval_side_by_side.py ../shared/benchmarks --equality FILE --items 200 [--minutes 7]
 
 Needs an environment with bakeoff, lm_eval==0.4.13, torch, transformers and safetensors. The harness's own task files
 make its requests, from the rows of DATA; every request is compared with Bakeoff's as text first. Contenders:
@@ -8,9 +9,13 @@ Bakeoff; the harness's `onnxruntime-genai` backend on the same folder; its `hf` 
 weights, de-quantised from the GGUF. The folder is a copy of --model whose graph gives the logits of all positions by
 default and whose prompts go in whole, which the harness relies on. --threads sets the threads of onnxruntime-genai
 in it (its own default: half the logical cores).
+
+--equality compares log-likelihoods only, no times: those of the harness's onnxruntime-genai backend are kept in FILE,
+and a run that reaches its --minutes goes on from there the next time.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import tempfile
@@ -53,6 +58,35 @@ class Part:
     items: Sequence[Item]
 
 
+@dataclass
+class Kept:
+    """A model of the harness whose log-likelihoods are kept in a file; exits when `seconds` are over."""
+
+    model: Any
+    path: Path
+    name: str
+    seconds: float
+
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool) -> list[tuple[float, bool]]:
+        """Of each request, from the file where it has them."""
+        started = time.perf_counter()
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        known = dict(json.loads(line) for line in lines)
+        for done, request in enumerate(requests, 1):
+            if self._key(request) in known:
+                continue
+            if time.perf_counter() - started > self.seconds:
+                raise SystemExit(f"{done - 1} of {len(requests)} requests: run it again to go on")
+            ((score, _),) = self.model.loglikelihood([request], disable_tqdm=True)
+            known[self._key(request)] = score
+            with self.path.open("a") as file:
+                file.write(json.dumps([self._key(request), score]) + "\n")
+        return [(known[self._key(request)], False) for request in requests]
+
+    def _key(self, request: Any) -> str:
+        return hashlib.sha256(json.dumps([self.name, *request.args]).encode()).hexdigest()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
@@ -61,12 +95,17 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--tasks", nargs="+", default=["hellaswag", "truthfulqa", "mmlu"])
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--equality", type=Path, metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = all_logits_copy(catalog.ensure(options.model, print), Path(scratch) / "onnx", options.threads)
         mine = OnnxChatModel(folder, folder.name)
-        peers: dict[str, Any] = {"harness, onnxruntime-genai": ONNXRuntimeGenAILM(str(folder))}
-        if options.gguf:
+        genai = ONNXRuntimeGenAILM(str(folder))
+        peers: dict[str, Any] = {"harness, onnxruntime-genai": genai}
+        if options.equality:
+            peers = {"harness, onnxruntime-genai": Kept(genai, options.equality, options.model, options.minutes * 60)}
+        elif options.gguf:
             peers["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
         for name in options.tasks:
             measure(name, parts_of(name, options.data, options.items), mine, peers)

@@ -1,4 +1,4 @@
-"""`bakeoff benchmark`: list the public suites, and run one on a model."""
+"""`bakeoff benchmark`: list the public suites, run one on a model, and compare results."""
 
 import argparse
 import sys
@@ -14,7 +14,8 @@ OUTPUT = Path(".bakeoff/benchmarks")
 def add_verb(verbs: Any) -> None:
     """Add the verb to the sub-parsers of `bakeoff`."""
     parser = verbs.add_parser("benchmark", help="run a public benchmark suite on a model")
-    parser.add_argument("task", metavar="TASK", help="`list`, or a suite or task it shows")
+    parser.add_argument("task", metavar="TASK", help="`list`, a suite or task it shows, or `compare`")
+    parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="for compare: result files")
     parser.add_argument("--model", help="a catalog name, a folder, openai:NAME or azure:NAME")
     parser.add_argument("--shots", type=int, help="examples in the prompt; default: the task's own number")
     parser.add_argument("--limit", type=int, help="only that many items, of each subject its share")
@@ -26,6 +27,13 @@ def add_verb(verbs: Any) -> None:
         default="loglikelihood",
         help="generate asks for the letter, for endpoints without log-probabilities",
     )
+    parser.add_argument(
+        "--stop-within",
+        type=float,
+        metavar="W",
+        help="stop as soon as the accuracy of all items is known to W either way; wrong in at most 5 %% of runs",
+    )
+    parser.add_argument("--verify", action="store_true", help="is the model card's figure inside the interval?")
     parser.add_argument("--guesses", type=Path, metavar="FILE", help="KILT: score these answers instead of a model's")
     parser.add_argument("--export", type=Path, metavar="FILE", help="only write the items, for flows/multiple_choice")
     parser.add_argument("--output", type=Path, metavar="DIR", default=OUTPUT, help=f"default: {OUTPUT}")
@@ -36,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the verb; 0 went well, 1 when items had errors. Raises BakeoffError as `run_task` and `load_model` do."""
     from bakeoff.benchmarks.export import export_items
     from bakeoff.benchmarks.kilt import read_guesses
+    from bakeoff.benchmarks.published import published, verify
     from bakeoff.benchmarks.registry import SUITES, find
     from bakeoff.benchmarks.run import Settings, run_task, score_records
     from bakeoff.benchmarks.suite import run_suite
@@ -44,9 +53,13 @@ def run(options: argparse.Namespace) -> int:
 
     if options.task == "list":
         return _list()
+    if options.task == "compare":
+        return _compare(options.results)
+    if options.results:
+        raise InputError(f"only compare takes files: {options.results[0]}")
     suite = SUITES.get(options.task)
     task = None if suite else find(options.task)
-    settings = Settings(options.shots, options.limit, options.seed, options.method, options.data)
+    settings = Settings(options.shots, options.limit, options.seed, options.method, options.data, options.stop_within)
     if options.guesses:
         if task is None or not task.name.startswith("kilt_"):
             raise InputError("--guesses are KILT's: name one of its tasks, such as kilt_nq")
@@ -60,7 +73,16 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("no model is named: give --model")
     model = load_model(options.model, report=_say)
     if task is not None:
-        return _show(task.name, run_task(task, model, settings, options.output, _say))
+        figure = published(model.identity.name, task.name) if options.verify else None
+        result = run_task(task, model, settings, options.output, _say)
+        code = _show(task.name, result)
+        if figure:
+            inside, said = verify(figure, result.card, result.metrics)
+            _say(said)
+            code = code or int(not inside)
+        return code
+    if options.verify:
+        raise InputError("--verify is for one task: published figures are those of tasks")
     assert suite is not None
     whole = run_suite(suite, model, settings, options.output, _say)
     code = max(_show(name, result) for name, result in whole.results.items())
@@ -77,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(name: str, result: "Result") -> int:
     """Print the result of a task; 1 where items had errors."""
+    from bakeoff.benchmarks.compare import detectable
     from bakeoff.metrics.table import print_metrics
 
     card = result.card
@@ -84,12 +107,50 @@ def _show(name: str, result: "Result") -> int:
         f"{name} ({card['version']}), {card['method']}, {card['shots']} shots, "
         f"{card['n']:,} of {card['items_in_data']:,} items, seed {card['seed']}"
     )
-    _say(f"{card['model']['name']} {card['model']['revision'][:12]} on {card['model']['execution_provider'] or '-'}")
+    model = card["model"]
+    _say(
+        " ".join(
+            [model["name"], model["revision"][:12], model["precision"], f"on {model['execution_provider'] or '-'}"]
+        )
+    )
     print_metrics(result.metrics)
     if dropped := int(result.metrics["items_with_dropped_tokens"]):
         _say(f"{dropped} prompts did not fit into the context and lost their beginning")
+    if told_apart := detectable(result.metrics):
+        metric, difference = told_apart
+        _say(
+            f"{card['n']:,} items: two models less than {difference:.3f} apart in {metric} can look equal "
+            "(shown in 80 of 100 runs, unless their answers go together)"
+        )
     _say(f"result: {result.path}")
     return 1 if result.metrics["rows_errored"] else 0
+
+
+def _compare(paths: list[Path]) -> int:
+    """Print the results beside each other, and rank those that were measured in the same way; 1 where they were not."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from bakeoff.benchmarks.compare import comparisons, differences, main_metrics, read_results, verdict
+
+    contenders = read_results(paths)
+    table = Table("result", "task", "n", "metric", "mean (95 %)", box=SIMPLE_HEAD)
+    for one in contenders:
+        for metric in main_metrics(one):
+            low, high = one.metrics.get(f"{metric}_ci_low"), one.metrics.get(f"{metric}_ci_high")
+            interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+            figure = f"{one.metrics[metric]:.3f}{interval}"
+            table.add_row(one.name, one.card["task"], f"{one.card['n']:,}", metric, figure)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    if different := differences(contenders):
+        _say("not ranked, because they were not measured in the same way:")
+        for name, values in different.items():
+            _say(f"  {name}: {' | '.join(value if len(value) < 60 else value[:57] + '...' for value in values)}")
+        return 1
+    for comparison in comparisons(contenders):
+        _say(verdict(comparison))
+    return 0
 
 
 def _list() -> int:

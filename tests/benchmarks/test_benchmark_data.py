@@ -1,16 +1,19 @@
 import json
-import sys
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import huggingface_hub
-import pandas
+import pyarrow
 import pytest
+from fake_hub import FIRST, REPO, SECOND, FakeHub, serve
+from huggingface_hub import constants
+from pyarrow import parquet
 
 from bakeoff.benchmarks.data import Source, load_rows, subset
 from bakeoff.benchmarks.items import Item
-from bakeoff.errors import DownloadError, InputError, NotSupportedError
+from bakeoff.errors import DownloadError, InputError
 
 SOURCE = Source(("test", "validation"), "someone/questions", "0" * 40, "all/test.parquet", ("question",))
 
@@ -57,20 +60,31 @@ def test_a_folder_without_the_file_is_an_error(tmp_path: Path) -> None:
         load_rows(SOURCE, tmp_path)
 
 
-def test_the_hub_is_asked_for_the_pinned_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
+    """A hub with one data set at its first commit, and an empty cache."""
+    table = pyarrow.Table.from_pylist([{"question": "a", "choices": ["b", "c"], "score": 0.12345678901234567}])
+    parquet.write_table(table, tmp_path / "made.parquet")
+    made = (tmp_path / "made.parquet").read_bytes()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with serve(FakeHub({FIRST: {"all/test.parquet": made}}, main=SECOND)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
-    def download(repository: str, file: str, **options: str) -> str:
-        asked.append((repository, file, options))
-        return str(tmp_path / "test.parquet")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    frame = pandas.DataFrame({"question": ["a"], "choices": [["b", "c"]]})
-    monkeypatch.setattr(pandas, "read_parquet", lambda path: frame)
-    rows = load_rows(SOURCE, None)
-    assert rows.records == [{"question": "a", "choices": ["b", "c"]}]
-    assert rows.origin == f"hub:someone/questions@{'0' * 40}/all/test.parquet"
-    assert asked == [("someone/questions", "all/test.parquet", {"repo_type": "dataset", "revision": "0" * 40})]
+def test_the_pinned_file_comes_from_the_hub(hub: FakeHub) -> None:
+    source = replace(SOURCE, repository=REPO, revision=FIRST)
+    rows = load_rows(source, None)
+    assert rows.records == [{"question": "a", "choices": ["b", "c"], "score": 0.12345678901234567}]
+    assert rows.origin == f"hub:{REPO}@{FIRST}/all/test.parquet"
+    assert hub.fetched() == ["test.parquet"]
+    assert load_rows(source, None) == rows
+    assert hub.fetched() == ["test.parquet"]
+
+
+def test_a_revision_that_the_hub_does_not_have(hub: FakeHub) -> None:
+    with pytest.raises(DownloadError, match=f"{REPO}@{SECOND}.*RevisionNotFoundError"):
+        load_rows(replace(SOURCE, repository=REPO, revision=SECOND), None)
 
 
 def test_no_hub_is_a_download_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,13 +96,9 @@ def test_no_hub_is_a_download_error(monkeypatch: pytest.MonkeyPatch) -> None:
         load_rows(SOURCE, None)
 
 
-def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_parquet(path: Path) -> None:
-        raise ImportError("no engine")
-
+def test_parquet_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "test.parquet").write_bytes(b"PAR1")
-    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(read_parquet=read_parquet))
-    with pytest.raises(NotSupportedError, match="install pyarrow"):
+    with pytest.raises(InputError, match="cannot be read as parquet"):
         load_rows(SOURCE, tmp_path)
 
 

@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,17 +69,38 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(mmlu_folder: Path, 
         [sys.executable, script, mmlu_folder, tmp_path / "out"], capture_output=True, text=True, timeout=120
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    (journal,) = (tmp_path / "out").iterdir()
-    assert len(journal.read_text().splitlines()) == 3
-    with journal.open("a") as file:
-        file.write('{"id": "4", "logpr')
+    (answers,) = (tmp_path / "out").iterdir()
+    assert len(answers.read_text().splitlines()) == 3
+    with answers.open("a") as file:
+        file.write('{"key": "4", "ans')
     model = ScriptedModel(steady)
     resumed = run(model, mmlu_folder, tmp_path / "out")
     whole = run(ScriptedModel(steady), mmlu_folder, tmp_path / "other")
     assert len(model.asked) == 6
-    assert resumed.path.name == whole.path.name == journal.with_suffix(".json").name
+    assert resumed.path.name == whole.path.name
     assert resumed.metrics == whole.metrics
     assert json.loads(resumed.path.read_text())["rows"] == json.loads(whole.path.read_text())["rows"]
+    again = ScriptedModel(steady)
+    run(again, mmlu_folder, tmp_path / "out")
+    assert again.asked == []
+
+
+def test_answers_are_known_by_content(mmlu_folder: Path, tmp_path: Path) -> None:
+    """A larger limit asks what is new only; other shots and another model are other questions."""
+    counts = []
+    for settings in ({"limit": 4}, {"limit": 7}, {}, {"shots": 1}, {"shots": 1, "seed": 5, "limit": 3}):
+        model = ScriptedModel(steady)
+        result = run(model, mmlu_folder, tmp_path / "out", **settings)
+        counts.append(len(model.asked))
+        assert (
+            result.metrics
+            == run(ScriptedModel(steady), mmlu_folder, tmp_path / f"other{len(counts)}", **settings).metrics
+        )
+    assert counts == [4, 3, 2, 9, 0]
+    other = ScriptedModel(steady)
+    other.identity = replace(other.identity, revision="2")
+    run(other, mmlu_folder, tmp_path / "out")
+    assert len(other.asked) == 9
 
 
 def test_an_error_is_not_a_wrong_answer_and_is_tried_again(mmlu_folder: Path, tmp_path: Path) -> None:
@@ -144,7 +166,7 @@ def test_a_real_model_through_the_command(
     arguments = ["--model", str(smollm2), "--shots", "1", "--limit", "4", "--data", str(mmlu_folder)]
     assert main(["benchmark", "mmlu", *arguments, "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "mmlu: 4 of 4 items" in said
+    assert "mmlu: 4 of 4 rows" in said
     assert "1 shots, 4 of 9 items, seed 0" in said
     assert main(["benchmark", "mmlu", *arguments, "--output", str(tmp_path / "out")]) == 0
     assert "4 of 4 items are answered already" in capsys.readouterr().out

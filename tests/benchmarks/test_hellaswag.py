@@ -37,3 +37,10 @@ def test_acc_norm_divides_by_characters() -> None:
 def test_a_row_without_a_label_is_an_error(label: object) -> None:
     with pytest.raises(InputError, match="row 1: the label"):
         hellaswag.items([ROW | {"label": label}], [], 0)
+
+
+def test_the_card_s_prompt_is_not_trimmed() -> None:
+    """As the source's `prompt_hellaswag` gives it, whose prompt ends with a space."""
+    (item,) = hellaswag.card_items([ROW | {"ctx_a": "A man bakes.", "ctx_b": ""}], [], 0)
+    assert item.prompt == "Baking bread: A man bakes. "
+    assert item.choices == (" kneads.", "  waits a long, long while.", " sings.", " goes home.")

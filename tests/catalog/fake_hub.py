@@ -64,8 +64,8 @@ def serve(hub: FakeHub) -> Iterator[FakeHub]:
                 return self.send_json({"id": REPO, "sha": commit, "siblings": []})
             if match := re.fullmatch(rf"/api/models/{REPO}/tree/(\w+)/(.+)", path):
                 return self.tree(match[1], match[2].replace("%2F", "/"))
-            if match := re.fullmatch(rf"/{REPO}/resolve/(\w+)/(.+)", path):
-                return self.content(match[1], match[2])
+            if match := re.fullmatch(rf"(?:/datasets)?/{REPO}/resolve/(\w+)/(.+)", path):
+                return self.content(match[1], match[2], method)
             return self.send(404, "RepoNotFound")
 
         def tree(self, commit: str, folder: str) -> None:
@@ -76,9 +76,11 @@ def serve(hub: FakeHub) -> Iterator[FakeHub]:
                 return self.send(404, "EntryNotFound")
             return self.send_json([describe(path, data) for path, data in files.items()])
 
-        def content(self, commit: str, path: str) -> None:
+        def content(self, commit: str, path: str, method: str) -> None:
             if path in hub.dropped:
                 return self.send(500, "")
+            if path not in hub.commits.get(commit, {}):
+                return self.send(404, "EntryNotFound" if commit in hub.commits else "RevisionNotFound")
             data = hub.commits[commit][path]
             if path in hub.corrupt:
                 data = bytes(255 - byte for byte in data)
@@ -90,6 +92,8 @@ def serve(hub: FakeHub) -> Iterator[FakeHub]:
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.end_headers()
+            if method == "HEAD":
+                return
             if hub.drop_after is not None and len(data) > hub.drop_after:
                 hub.dropped.add(path)
                 self.wfile.write(data[start : hub.drop_after])

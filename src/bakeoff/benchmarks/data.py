@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.benchmarks.items import Item
-from bakeoff.errors import DownloadError, InputError, NotSupportedError
+from bakeoff.errors import DownloadError, InputError
 
 Record = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def load_rows(source: Source, folder: Path | None) -> Rows:
     """The rows of a source, from `folder`, or from the hub where that is None.
 
     Raises InputError for a folder without such a file and for a malformed row (file and line), DownloadError where the
-    hub gives nothing, NotSupportedError where parquet cannot be read.
+    hub gives nothing.
     """
     path = _on_hub(source) if folder is None else in_folder(source, folder)
     if path is None:
@@ -83,8 +84,11 @@ def _on_hub(source: Source) -> Path:
         raise InputError(f"{source.names[0]} is not fetched from the hub: give a folder with {source.names[0]}.jsonl")
     from huggingface_hub import hf_hub_download
 
+    hub = os.environ.get("HF_ENDPOINT") or None
     try:
-        return Path(hf_hub_download(source.repository, source.file, repo_type="dataset", revision=source.revision))
+        return Path(
+            hf_hub_download(source.repository, source.file, repo_type="dataset", revision=source.revision, endpoint=hub)
+        )
     except Exception as error:  # the hub's, its HTTP library's and the file system's have no common base
         raise DownloadError(
             f"{source.repository}@{source.revision}/{source.file} cannot be fetched from the Hugging Face hub "
@@ -109,15 +113,13 @@ def _read_json_lines(path: Path) -> list[Record]:
 
 
 def _read_parquet(path: Path) -> list[Record]:
-    import pandas  # type: ignore[import-untyped]
+    import pyarrow  # type: ignore[import-untyped]
+    from pyarrow import parquet
 
     try:
-        frame = pandas.read_parquet(path)
-    except ImportError as error:
-        raise NotSupportedError(f"{path}: install pyarrow to read parquet, or give JSON Lines with --data") from error
-    except (OSError, ValueError) as error:
+        records: list[Record] = parquet.read_table(path).to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path} cannot be read as parquet: {error}") from error
-    records: list[Record] = json.loads(frame.to_json(orient="records"))
     return records
 
 

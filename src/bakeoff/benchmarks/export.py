@@ -6,7 +6,6 @@ from pathlib import Path
 from bakeoff.benchmarks.run import Settings, prepare
 from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
-from bakeoff.models.base import ModelIdentity
 
 
 def export_items(task: Task, settings: Settings, path: Path) -> int:
@@ -14,7 +13,7 @@ def export_items(task: Task, settings: Settings, path: Path) -> int:
 
     Raises InputError for a task in which not exactly one choice is right, and as `run_task` does for its data.
     """
-    items = prepare(task, ModelIdentity("", ""), settings)[0]
+    items = prepare(task, {}, settings)[0]
     one_is_right = [len(item.options) == len(item.choices) and item.answer == item.reference for item in items]
     if task.free_text or task.likelihood_only or not all(one_is_right):
         raise InputError(f"{task.name} cannot be exported: its answers are not one right choice among several")

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from bakeoff.benchmarks.data import Record, Source
+from bakeoff.benchmarks.definition import definition
 from bakeoff.benchmarks.figures import Figure, confusion, correlation, correlation_terms, f1_of, matthews
 from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.labels import Items, chosen, label_items, right
 from bakeoff.benchmarks.suite import Suite
-from bakeoff.benchmarks.tasks import Task, definition
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 

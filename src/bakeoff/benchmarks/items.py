@@ -1,5 +1,6 @@
-"""One question of a benchmark, and what a model answered."""
+"""One question of a benchmark, what a model answered, and which choice that is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,3 +44,13 @@ class Answer:
     text: str = ""
     picked: int | None = None
     ranking: tuple[Any, ...] | None = None
+
+
+def likeliest(logprobs: Sequence[float], lengths: Sequence[int] | None = None) -> int:
+    """The first choice with the highest log-likelihood, for each character where `lengths` are given.
+
+    Source: lm-evaluation-harness 0.4.13, `ConfigurableTask.process_results`, acc and acc_norm (`np.argmax`; the
+    length is that of the choice without the space in front).
+    """
+    values = logprobs if lengths is None else [value / length for value, length in zip(logprobs, lengths, strict=True)]
+    return max(range(len(values)), key=lambda i: values[i])

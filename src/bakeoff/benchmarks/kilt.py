@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.benchmarks.data import Record, Rows, Source, load_rows
+from bakeoff.benchmarks.definition import definition
 from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.benchmarks.suite import Suite
-from bakeoff.benchmarks.tasks import Task, definition
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 from bakeoff.metrics import kilt
 from bakeoff.metrics.kilt_records import gold_answers, gold_evidence, guess_answer, guess_ranking

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bakeoff.benchmarks.data import Record
-from bakeoff.benchmarks.items import Answer, Item
-from bakeoff.benchmarks.tasks import likeliest
+from bakeoff.benchmarks.items import Answer, Item, likeliest
 from bakeoff.errors import InputError
 
 Items = Callable[[Sequence[Record], Sequence[Record], int], list[Item]]

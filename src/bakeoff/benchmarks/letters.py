@@ -4,8 +4,8 @@ import re
 import string
 from collections.abc import Sequence
 
+from bakeoff.benchmarks.definition import definition
 from bakeoff.benchmarks.items import Item
-from bakeoff.benchmarks.tasks import definition
 from bakeoff.errors import InputError
 
 DEFINITION = definition("letters")

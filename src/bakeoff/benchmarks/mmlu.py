@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from bakeoff.benchmarks.data import Record, Source
-from bakeoff.benchmarks.items import Answer, Item
-from bakeoff.benchmarks.tasks import Task, definition, likeliest
+from bakeoff.benchmarks.definition import definition
+from bakeoff.benchmarks.items import Answer, Item, likeliest
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 

@@ -12,6 +12,7 @@ TASKS: dict[str, Task] = {
         mmlu.LETTERS,
         mmlu.CLOZE,
         hellaswag.HELLASWAG,
+        hellaswag.CARD,
         truthfulqa.CHOICE,
         truthfulqa.GENERATION,
         *(task for suite in SUITES.values() for task in suite.tasks),

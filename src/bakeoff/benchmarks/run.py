@@ -2,41 +2,44 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from statistics import stdev
 from typing import Any, Literal
 
-from bakeoff.benchmarks import letters
+from bakeoff.benchmarks import early_stop, letters, model_facts
+from bakeoff.benchmarks.answers import Answers, Record
+from bakeoff.benchmarks.asking import Asking
 from bakeoff.benchmarks.data import load_rows, subset
 from bakeoff.benchmarks.figures import clustered_mean, summarise_figures
 from bakeoff.benchmarks.items import Answer, Item
-from bakeoff.benchmarks.journal import Journal
 from bakeoff.benchmarks.tasks import Task
-from bakeoff.errors import BakeoffError, InputError
+from bakeoff.errors import InputError
 from bakeoff.metrics.rows import failed, scored, scores_of, skipped
 from bakeoff.metrics.summary import Metric, count_outcomes, summarise, summarise_categories
-from bakeoff.models.base import ChatModel, Message, ModelIdentity, Parameters
+from bakeoff.models.base import ChatModel, ModelIdentity
 
 Method = Literal["loglikelihood", "generate"]
 LETTER = Metric("acc", 1, binary=True)
-LETTER_PARAMETERS = Parameters(max_new_tokens=16)
-SECONDS_BETWEEN_REPORTS = 5.0
 PACKAGES = ("bakeoff", "onnxruntime", "onnxruntime-genai", "numpy")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person chooses. shots None: the task's usual number; limit None: all items; data None: the hub."""
+    """What a person chooses. shots None: the task's usual number; limit None: all items; data None: the hub.
+
+    stop_within: half the width of the interval at which to stop early; None: ask all items.
+    """
 
     shots: int | None = None
     limit: int | None = None
     seed: int = 0
     method: Method = "loglikelihood"
     data: Path | None = None
+    stop_within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,56 @@ class Result:
 def run_task(task: Task, model: ChatModel, settings: Settings, output: Path, report: Callable[[str], None]) -> Result:
     """Run the task, or what is left of it, and write `<output>/<task>-<model>-<hash>.json`.
 
-    The journal of the answers lies beside it, one record an item in the order of their prompts, so that prefixes are
-    shared. Items on which the model fails are not in it: they count as errored, and the next run tries them again.
+    Answers are kept in `<output>/<task>-<model>.answers.jsonl` and never asked for again. Items on which the model
+    fails are not in it: they count as errored, and the next run tries them again. With `settings.stop_within` the
+    metrics are those of the items asked, and `acc_all_ci_low` and `acc_all_ci_high` (of the task's first pass/fail
+    metric) those of all items: see bakeoff.benchmarks.early_stop.
     Raises InputError for settings that the task does not have, and as `load_rows` and the task's `items` do.
     """
-    items, card = prepare(task, model.identity, settings)
+    items, card = prepare(task, model_facts.of_model(model), settings)
+    stop_metric = None if settings.stop_within is None else _stop_metric(task, card, items)
     path = _path(task, card, output)
-    journal = Journal(path.with_suffix(".jsonl"))
-    records = journal.read()
-    errors = _answer(task, model, items, settings.method, journal, records, report)
-    return _finish(task, items, card, records, errors, path)
+    answers = Answers(output / f"{file_name(task.name, model.identity.name)}.answers.jsonl")
+    asking = Asking(task, model, card, answers, report)
+    asking.find(items)
+    if stop_metric is None:
+        asking.ask(items)
+        return _finish(task, items, card, asking.records, asking.errors, path)
+    asked: list[Item] = []
+    for batch in early_stop.rounds(items, settings.seed):
+        asking.ask(batch)
+        asked += batch
+        rows = _rows(task, asked, card, asking.records, asking.errors)
+        scores = scores_of(rows, stop_metric)
+        right = round(sum(scores))
+        look = early_stop.look(right, len(scores) - right, len(asked), len(items))
+        report(
+            f"{task.name}: {look.asked:,} of {look.total:,} items: {stop_metric} of all of them is "
+            f"{look.low:.3f} to {look.high:.3f}"
+        )
+        if settings.stop_within is not None and look.half_width <= settings.stop_within:
+            break
+    order = {item.id: i for i, item in enumerate(items)}
+    asked.sort(key=lambda item: order[item.id])
+    card = card | {"n": len(asked), "prompts_sha256": _prompts_hash(asked, card)}
+    more = {f"{stop_metric}_all_ci_low": look.low, f"{stop_metric}_all_ci_high": look.high}
+    return _finish(task, asked, card, asking.records, asking.errors, path, more)
+
+
+def _stop_metric(task: Task, card: Mapping[str, Any], items: Sequence[Item]) -> str:
+    """The metric that an early stop looks at. Raises InputError where the task has none."""
+    metrics = (LETTER,) if _by_letter(task, card) else task.metrics
+    binary = [metric.name for metric in metrics if metric.binary]
+    if not binary or any(item.unit for item in items):
+        raise InputError(f"{task.name} has no early stop: its items are not each right or wrong by themselves")
+    return binary[0]
 
 
 def score_records(
-    task: Task, who: ModelIdentity, records: Mapping[str, Mapping[str, Any]], settings: Settings, output: Path
+    task: Task, who: ModelIdentity, records: Mapping[str, Record], settings: Settings, output: Path
 ) -> Result:
     """As `run_task`, of answers that are there already, by item id; an item without one counts as errored."""
-    items, card = prepare(task, who, settings)
+    items, card = prepare(task, model_facts.of_identity(who), settings)
     errors = {item.id: "there is no answer with this id" for item in items}
     return _finish(task, items, card, records, errors, _path(task, card, output))
 
@@ -82,20 +118,38 @@ def _finish(
     task: Task,
     items: Sequence[Item],
     card: Mapping[str, Any],
-    records: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, Record],
     errors: Mapping[str, str],
     path: Path,
+    more: Mapping[str, float] | None = None,
 ) -> Result:
-    by_letter = card["method"] == "generate" and not task.free_text
-    read = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
-    rows = [_row(task, item, by_letter, read.get(item.id), errors.get(item.id, "")) for item in items]
+    by_letter = _by_letter(task, card)
+    rows = _rows(task, items, card, records, errors)
     metrics = _summarise((LETTER,) if by_letter else task.metrics, rows, items)
+    read = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
     asked = [(item, read[item.id].answer) for item in items if item.id in read and read[item.id].readable]
-    metrics |= summarise_figures(task.figures, asked, len(items))
-    metrics["items_with_dropped_tokens"] = sum(record.get("dropped_tokens", 0) > 0 for record in records.values())
+    metrics |= summarise_figures(task.figures, asked, len(items)) | dict(more or {})
+    dropped = [records[item.id].get("dropped_tokens", 0) for item in items if item.id in records]
+    metrics["items_with_dropped_tokens"] = sum(count > 0 for count in dropped)
     content = {"card": card, "metrics": metrics, "rows": rows}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return Result(card, metrics, path)
+
+
+def _rows(
+    task: Task,
+    items: Sequence[Item],
+    card: Mapping[str, Any],
+    records: Mapping[str, Record],
+    errors: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    by_letter = _by_letter(task, card)
+    read = {item.id: _read(item, by_letter, records[item.id]) for item in items if item.id in records}
+    return [_row(task, item, by_letter, read.get(item.id), errors.get(item.id, "")) for item in items]
+
+
+def _by_letter(task: Task, card: Mapping[str, Any]) -> bool:
+    return bool(card["method"] == "generate") and not task.free_text
 
 
 def file_name(benchmark: str, model: str) -> str:
@@ -103,8 +157,8 @@ def file_name(benchmark: str, model: str) -> str:
     return f"{benchmark}-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in model)
 
 
-def prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[Item], dict[str, Any]]:
-    """The items to ask, and the method card. Raises as `run_task` does."""
+def prepare(task: Task, model: Mapping[str, Any], settings: Settings) -> tuple[list[Item], dict[str, Any]]:
+    """The items to ask, and the method card; model: see bakeoff.benchmarks.model_facts. Raises as `run_task` does."""
     by_letter = settings.method == "generate" and not task.free_text
     usual = 0 if settings.method == "generate" else task.shots
     shots = usual if settings.shots is None else settings.shots
@@ -116,8 +170,7 @@ def prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[It
     if by_letter and task.likelihood_only:
         raise InputError(f"{task.name} is defined by log-likelihoods alone: it has no method generate")
     items = subset(everything, settings.limit, settings.seed)
-    asked = [letters.question_with_letters(i) if by_letter else [i.prompt, *i.choices] for i in items]
-    card = {
+    card: dict[str, Any] = {
         "task": task.name,
         "version": task.definition.texts["version"],
         "definition_sha256": task.definition.sha256,
@@ -127,62 +180,29 @@ def prepare(task: Task, who: ModelIdentity, settings: Settings) -> tuple[list[It
         "seed": settings.seed,
         "n": len(items),
         "items_in_data": len(everything),
-        "prompts_sha256": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
+        "stop_within": settings.stop_within,
+        "scores": _how_scored(task, by_letter),
         "data": {"origin": questions.origin, "sha256": questions.sha256, "rows": len(questions.records)},
         "examples": {"origin": examples.origin, "sha256": examples.sha256} if examples else None,
-        "model": asdict(who),
-        "versions": {package: version(package) for package in PACKAGES},
+        "model": dict(model),
+        "versions": {"python": python_version()} | {package: version(package) for package in PACKAGES},
     }
-    return items, card
+    return items, card | {"prompts_sha256": _prompts_hash(items, card)}
 
 
-def _answer(
-    task: Task,
-    model: ChatModel,
-    items: Sequence[Item],
-    method: Method,
-    journal: Journal,
-    records: dict[str, Mapping[str, Any]],
-    report: Callable[[str], None],
-) -> dict[str, str]:
-    """Ask the items that have no record yet, add theirs, and return what went wrong by item id."""
-    left = sorted((item for item in items if item.id not in records), key=lambda item: item.prompt)
-    if len(left) < len(items):
-        report(f"{task.name}: {len(items) - len(left)} of {len(items)} items are answered already: {journal.path}")
-    errors: dict[str, str] = {}
-    started = reported = time.monotonic()
-    for done, item in enumerate(left, 1):
-        try:
-            record = {"id": item.id, **_ask(task, model, item, method)}
-            journal.append(record)
-            records[item.id] = record
-        except BakeoffError as error:
-            errors[item.id] = str(error)
-        now = time.monotonic()
-        if now - reported >= SECONDS_BETWEEN_REPORTS or done == len(left):
-            reported = now
-            remaining = (now - started) / done * (len(left) - done)
-            report(
-                f"{task.name}: {done + len(items) - len(left)} of {len(items)} items, {_clock(now - started)}, "
-                f"about {_clock(remaining)} left" + (f", {len(errors)} errors" if errors else "")
-            )
-    return errors
+def _how_scored(task: Task, by_letter: bool) -> dict[str, str]:
+    """What each score means, its normaliser with it."""
+    if by_letter:
+        return dict(letters.DEFINITION.texts["scores"])
+    names = [metric.name for metric in task.metrics] + [figure.name for figure in task.figures]
+    said: Mapping[str, str] = task.definition.texts["scores"]
+    return {score: text for score, text in said.items() if any(name.startswith(score) for name in names)}
 
 
-def _ask(task: Task, model: ChatModel, item: Item, method: Method) -> dict[str, Any]:
-    if method == "loglikelihood" and not task.free_text:
-        scores = model.loglikelihood(item.prompt, item.choices, overflow="truncate")
-        return {
-            "logprobs": [score.logprob for score in scores],
-            "dropped_tokens": max(score.dropped_tokens for score in scores),
-        }
-    text, parameters = item.prompt, Parameters(max_new_tokens=task.max_new_tokens, stop=task.stop)
-    if not task.free_text:
-        text, parameters = letters.question_with_letters(item), LETTER_PARAMETERS
-    completion = model.complete([Message("user", text)], parameters)
-    if completion.finish_reason == "error":
-        raise BakeoffError(completion.error or "the model gave no answer")
-    return {"text": completion.text, "finish_reason": completion.finish_reason}
+def _prompts_hash(items: Sequence[Item], card: Mapping[str, Any]) -> str:
+    by_letter = bool(card["letters_sha256"])
+    asked = [letters.question_with_letters(i) if by_letter else [i.prompt, *i.choices] for i in items]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -198,7 +218,7 @@ class _Read:
         return self.outcome == "answered"
 
 
-def _read(item: Item, by_letter: bool, record: Mapping[str, Any]) -> _Read:
+def _read(item: Item, by_letter: bool, record: Record) -> _Read:
     ranking = record.get("ranking")
     answer = Answer(
         tuple(record.get("logprobs", ())), record.get("text", ""), ranking=None if ranking is None else tuple(ranking)
@@ -215,7 +235,12 @@ def _read(item: Item, by_letter: bool, record: Mapping[str, Any]) -> _Read:
 
 def _row(task: Task, item: Item, by_letter: bool, read: _Read | None, error: str) -> dict[str, Any]:
     """The row record of the honest-metrics contract (bakeoff.metrics.rows), with the stratum as its category."""
-    row: dict[str, Any] = {"id": item.id, "category": item.stratum, "group": item.group}
+    row: dict[str, Any] = {
+        "id": item.id,
+        "category": item.stratum,
+        "group": item.group,
+        "cluster": hashlib.sha256(item.cluster.encode()).hexdigest()[:12] if item.cluster else "",
+    }
     read = read or _Read(Answer(), "errored", error)
     scores: Mapping[str, float] = {}
     if read.readable:
@@ -253,8 +278,3 @@ def _summarise(metrics: Sequence[Metric], rows: Sequence[Mapping[str, Any]], ite
             }
     by_stratum = [metric for metric in metrics if metric.name in ("acc", "acc_norm")]
     return summary | summarise_categories(rows, by_stratum)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from bakeoff.benchmarks.data import Record, Source
+from bakeoff.benchmarks.definition import definition
 from bakeoff.benchmarks.figures import Asked, Figure, Floats, confusion, f1_of, macro_f1, matthews, share
-from bakeoff.benchmarks.items import Answer, Item
+from bakeoff.benchmarks.items import Answer, Item, likeliest
 from bakeoff.benchmarks.labels import Items, checked_label, chosen, label_item, label_items, right
 from bakeoff.benchmarks.suite import Suite
-from bakeoff.benchmarks.tasks import Task, definition, likeliest
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 from bakeoff.metrics.text import exact_match, token_f1

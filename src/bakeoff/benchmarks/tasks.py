@@ -1,39 +1,13 @@
 """What a benchmark task is. A new one is a file with a `Task` in it, a YAML definition, and its name in `registry`."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from bakeoff.benchmarks.data import Record, Source
+from bakeoff.benchmarks.definition import Definition
 from bakeoff.benchmarks.figures import Figure
 from bakeoff.benchmarks.items import Answer, Item
 from bakeoff.metrics.summary import Metric
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A YAML file beside the suite: `version`, `source`, `licence`, and the texts the task is made of."""
-
-    path: Path
-
-    @cached_property
-    def texts(self) -> Mapping[str, Any]:
-        content: Mapping[str, Any] = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        return content
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
-
-def definition(name: str) -> Definition:
-    """The definition in `definitions/<name>.yaml`."""
-    return Definition(Path(__file__).parent / "definitions" / f"{name}.yaml")
 
 
 @dataclass(frozen=True)
@@ -62,13 +36,3 @@ class Task:
     max_new_tokens: int = 256
     figures: tuple[Figure, ...] = ()
     likelihood_only: bool = False
-
-
-def likeliest(logprobs: Sequence[float], lengths: Sequence[int] | None = None) -> int:
-    """The first choice with the highest log-likelihood, for each character where `lengths` are given.
-
-    Source: lm-evaluation-harness 0.4.13, `ConfigurableTask.process_results`, acc and acc_norm (`np.argmax`; the
-    length is that of the choice without the space in front).
-    """
-    values = logprobs if lengths is None else [value / length for value, length in zip(logprobs, lengths, strict=True)]
-    return max(range(len(values)), key=lambda i: values[i])

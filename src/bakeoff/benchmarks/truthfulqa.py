@@ -14,8 +14,9 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import corpus_bleu
 
 from bakeoff.benchmarks.data import Record, Source
-from bakeoff.benchmarks.items import Answer, Item
-from bakeoff.benchmarks.tasks import Task, definition, likeliest
+from bakeoff.benchmarks.definition import definition
+from bakeoff.benchmarks.items import Answer, Item, likeliest
+from bakeoff.benchmarks.tasks import Task
 from bakeoff.errors import InputError
 from bakeoff.metrics.summary import Metric
 

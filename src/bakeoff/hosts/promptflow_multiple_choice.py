@@ -7,7 +7,7 @@ from typing import Any
 from promptflow.exceptions import UserErrorException
 
 from bakeoff.benchmarks import letters
-from bakeoff.benchmarks.tasks import likeliest
+from bakeoff.benchmarks.items import likeliest
 from bakeoff.errors import BakeoffError, EndpointError, InputError, NotSupportedError
 from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
