@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from comparison_helpers import scores_of_run
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from bakeoff.errors import InputError
 from bakeoff.experiments.multiplicity import adjust, holm
@@ -168,6 +170,17 @@ def test_holm_of_published_examples():
     assert holm([0.50, 0.003, 0.32, 0.054, 0.0003]) == pytest.approx([0.64, 0.012, 0.64, 0.162, 0.0015])
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+def test_holm_and_mcnemar_agree_with_statsmodels():
+    rng = np.random.default_rng(10)
+    for count in (1, 2, 7, 30):
+        p_values = list(np.round(rng.random(count) ** 3, 3))
+        assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+    for b, c in rng.integers(0, 40, size=(20, 2)):
+        exact = mcnemar([[0, int(b)], [int(c), 0]], exact=True).pvalue
+        observed = stats.binom.pmf(b, b + c, 0.5)
+        assert mcnemar_midp(int(b), int(c)) == pytest.approx(exact - observed if b != c else 1 - observed / 2)
 
 
 def test_adjusting_counts_every_comparison_of_the_family():

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promptflow.contracts.tool import ValueType
 
 from bakeoff.errors import InputError
-from bakeoff.hosts.promptflow_data import SHOWN, check_data, check_run
+from bakeoff.hosts.promptflow_data import SHOWN, can_be, check_data, check_run
 
 ROOT = Path(__file__).parents[2]
 TYPES = {"question": "string", "chat_history": "list", "top": "int", "model": "string"}
@@ -52,6 +53,17 @@ def test_rows_are_counted_and_blank_lines_are_not(tmp_path: Path) -> None:
 def test_what_prompt_flow_could_not_run_names_the_line(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(InputError, match=said):
         check(tmp_path, content)
+
+
+@pytest.mark.parametrize("type_name", [kind.value for kind in ValueType])
+def test_values_fit_a_type_where_prompt_flow_takes_them(type_name: str) -> None:
+    for value in ("3", "x", "2.5", "True", "[1]", '{"a": 1}', "", 3, 2.5, True, None, [1], {"a": 1}):
+        try:
+            ValueType(type_name).parse(value)
+            taken = True
+        except (TypeError, ValueError):
+            taken = False
+        assert can_be(type_name, value) == taken, value
 
 
 def test_every_bad_line_is_named_up_to_a_limit(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from statsmodels.stats.multitest import multipletests
-
 from bakeoff.experiments.paired import Comparison
 from bakeoff.experiments.power import ALPHA, power_of
 
@@ -22,9 +20,14 @@ def adjust(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p-values in the given order.
+    """Holm-adjusted p-values in the given order. scipy has no such function, and statsmodels, which has one, brings
+    pandas: a second and 50 MB for these lines.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
     6:65-70.
     """
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+    adjusted, least, count = [0.0] * len(p_values), 0.0, len(p_values)
+    for rank, place in enumerate(sorted(range(count), key=p_values.__getitem__)):
+        least = max(least, min(1.0, (count - rank) * p_values[place]))
+        adjusted[place] = least
+    return adjusted

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
 
 Floats = NDArray[np.float64]
 RESAMPLES = 9999
@@ -25,7 +24,7 @@ def mcnemar_midp(only_a: int, only_b: int) -> float:
     observed = float(stats.binom.pmf(only_a, discordant, 0.5))
     if only_a == only_b:
         return 1 - observed / 2
-    return float(mcnemar([[0, only_a], [only_b, 0]], exact=True).pvalue) - observed
+    return float(stats.binomtest(only_a, discordant).pvalue) - observed
 
 
 def wilcoxon_signed_rank(differences: Floats) -> float:

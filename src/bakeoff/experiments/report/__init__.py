@@ -21,7 +21,7 @@ from bakeoff.experiments.table import cache_text, gate_lines, header, note_lines
 from bakeoff.metrics.table import number
 
 HERE = Path(__file__).parent
-PACKAGES = ("bakeoff", "promptflow", "onnxruntime", "onnxruntime-genai", "openai", "scipy", "statsmodels")
+PACKAGES = ("bakeoff", "promptflow", "onnxruntime", "onnxruntime-genai", "openai", "scipy")
 
 
 def to_html(result: ExperimentResult, experiment: Experiment, cells: Sequence[CellRun]) -> str:
