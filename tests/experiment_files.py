@@ -118,7 +118,7 @@ def write_bundle(root: Path) -> None:
             "flow": ".",
             "data": "../../data/tiny.jsonl",
             "column_mapping": run,
-            "environment_variables": {"PF_WORKER_COUNT": "2"},
+            "environment_variables": {"PF_WORKER_COUNT": "1"},
         }
         (place / "run.yaml").write_text(yaml.safe_dump(specification))
         for name, code in nodes.items():

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,7 @@ def _run_flow(options: argparse.Namespace) -> int:
 def _run_experiment(options: argparse.Namespace) -> int:
     from bakeoff.experiments import tracking
     from bakeoff.experiments.definition import load_experiment
+    from bakeoff.experiments.prices import Price, old_price
     from bakeoff.experiments.progress import shown_progress
     from bakeoff.hosts.experiment_run import run_experiment
 
@@ -74,6 +75,9 @@ def _run_experiment(options: argparse.Namespace) -> int:
     for tracker in trackers:
         tracking.require(tracker)
     experiment = load_experiment(options.what)
+    used = {contender.price for contender in experiment.contenders if isinstance(contender.price, Price)}
+    for said in sorted(filter(None, (old_price(price, date.today()) for price in used))):
+        _say(f"warning: {said}")
     blessed = experiment.gates.blessed if experiment.gates else None
     if options.bless and blessed is None:
         raise InputError(f"{options.what}: --bless needs `gates: {{blessed: FILE}}`, where to write")

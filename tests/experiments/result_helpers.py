@@ -11,7 +11,7 @@ from bakeoff.experiments.result import ExperimentResult, ThisRun
 from bakeoff.experiments.rows import CellRun, RowResult
 from bakeoff.metrics.rows import failed, scored
 
-THIS_RUN = ThisRun("2026-11-23T00:00:00+00:00", 1.5, 20, 5)
+THIS_RUN = ThisRun("2026-11-23T00:00:00+00:00", 1.5, 20, 5, "bakeoff run experiments/tiny.yaml")
 FLOW = Flow(Path("/bundle/flows/tiny"), {"word": {"type": "string"}}, {}, ("say",), ())
 
 

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from bakeoff.experiments.cost import Hardware, break_even, local_cost, token_cost
-from bakeoff.experiments.prices import Price
+from bakeoff.experiments.prices import Price, old_price
 
 PRICE = Price("cloud", 0.15, 0.60, "EUR", date(2026, 5, 27), "somewhere")
 MACHINE = Hardware(price=960, lifetime_years=4, watts=36, price_per_kwh=0.3)
@@ -57,3 +57,11 @@ def test_never_cheaper() -> None:
     beyond = break_even("local", MACHINE, 100.0, "cloud", 0.5)
     assert beyond.monthly_requests is None
     assert "one machine does 26,298" in beyond.reason
+
+
+@pytest.mark.parametrize(("today", "old"), [(date(2027, 5, 27), False), (date(2027, 5, 28), True)])
+def test_a_price_of_more_than_a_year_ago_is_told_of(today: date, old: bool) -> None:
+    said = old_price(Price("cloud", 1.0, 2.0, "EUR", date(2026, 5, 27), "somewhere"), today)
+    assert said == (
+        "the price cloud is of 2026-05-27, more than a year old: look it up anew (somewhere)" if old else None
+    )

@@ -36,6 +36,9 @@ def cells() -> list[CellRun]:
     a[9] = row(9, None, "?")
     passage = {"document": "help.md", "text": "A passage that was found. " * 5}
     b = [row(n, float(n % 2 == 0 or n == 3), f"{HOSTILE} {n}", passages=[passage]) for n in range(ROWS)]
+    b[4] = replace(
+        b[4], prompts=[[{"role": "system", "content": "Be <b>brief</b>."}, {"role": "user", "content": "4?"}]]
+    )
     b[7] = replace(b[7], output=None, record=None, error="HTTP 500 <b>from the endpoint</b>")
     return [cell("A", a), cell("B <i>", b)]
 
@@ -147,7 +150,9 @@ def test_a_row_opens_and_what_a_model_wrote_is_text(opened: Browser) -> None:
     assert f"{HOSTILE} 4" in detail
     assert "What is 4?" in detail
     opened.run("document.querySelectorAll('.detail details').forEach((one) => { one.open = true; })")
-    assert "A passage that was found." in opened.text(opened.find("//tr[@class='detail']"))
+    detail = opened.text(opened.find("//tr[@class='detail']"))
+    assert "A passage that was found." in detail
+    assert "system\nBe <b>brief</b>.\nuser\n4?" in detail
     assert opened.run("return document.title") == "Bake-off: tiny"
     assert opened.run("return document.querySelectorAll('main img, main i, main b').length") == 0
     opened.type(opener, ENTER)

@@ -21,7 +21,7 @@ from bakeoff.experiments.definition import Contender, Rule, load_experiment
 from bakeoff.experiments.progress import PlainProgress
 from bakeoff.experiments.result import ExperimentResult
 from bakeoff.hosts import experiment_evaluate, experiment_run
-from bakeoff.hosts.experiment_cell import artifacts, open_cell
+from bakeoff.hosts.experiment_cell import artifacts, open_cell, prompts
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_run import run_experiment
@@ -102,8 +102,9 @@ def test_a_second_run_takes_all_from_the_cache(finished: Path, monkeypatch: pyte
     assert main(["run", str(file), "--output", str(finished / "second")]) == 0
     first, second = (json.loads((finished / name / "result.json").read_text()) for name in ("first", "second"))
     assert (first["this_run"]["rows_from_cache"], second["this_run"]["rows_from_cache"]) == (0, 20)
-    texts = ((finished / name / "result.json").read_text().split('"this_run"')[0] for name in ("first", "second"))
-    assert next(texts) == next(texts)
+    assert first["this_run"]["command"] == f"bakeoff run {file}"
+    texts = [(finished / name / "result.json").read_text().split('"this_run"')[0] for name in ("first", "second")]
+    assert texts[0] == texts[1]
     for name in ("rows.csv", "rows.jsonl", "junit.xml"):
         assert (finished / "first" / name).read_bytes() == (finished / "second" / name).read_bytes()
 
@@ -153,7 +154,7 @@ def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytes
     assert contender.outcomes == {"answered": 8, "missing": 2}
     assert set(contender.errors) >= {"Execution failure in 'say': (ValueError) no answer for w03"}
     assert result.tasks[0].verdict.kind == "none_meets"
-    assert lines[-2] == "  right: 10 of 10 rows, 2 errors"
+    assert lines[-2].startswith("  right: 10 of 10 rows, 2 errors, ")
     (fresh / "state-broken").unlink()
     result, cells = run_experiment(experiment, PlainProgress(silent))
     assert (result.this_run.rows_from_cache, result.tasks[0].contenders[0].outcomes) == (8, {"answered": 10})
@@ -196,7 +197,8 @@ def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, mon
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write_experiment(fresh, contenders=RIGHT)
+    two_workers = {"right": {"environment": {"PF_WORKER_COUNT": "2"}}}
+    file = write_experiment(fresh, contenders=two_workers)
     (fresh / "state-hold").touch()
     command = [sys.executable, "-m", "bakeoff.cli", "run", str(file), "--output", str(fresh / "out")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
@@ -216,6 +218,22 @@ def test_a_run_that_is_killed_goes_on_where_it_was(fresh: Path, monkeypatch: pyt
     assert asked(fresh).keys() == set(WORDS)
     assert twice.total() <= 2, "only lines that a worker had under way may run again"
     assert not psutil.wait_procs(orphans, timeout=30)[1]
+
+
+def test_the_messages_of_each_model_call_are_found_in_the_trace() -> None:
+    picture = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:..."}}]
+    call = {"type": "LLM", "inputs": {"messages": [{"role": "user", "content": picture}]}, "children": None}
+    other = {
+        "type": "LLM",
+        "inputs": {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]},
+    }
+    retrieval = {"type": "Function", "inputs": {"messages": [{"role": "user", "content": "no model call"}]}}
+    trace = [{"type": "Flow", "inputs": None, "children": [{"type": "Function", "children": [call]}, retrieval, other]}]
+    assert prompts(trace) == (
+        [{"role": "user", "content": "What is it?\n[image_url]"}],
+        [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}],
+    )
+    assert prompts(None) == ()
 
 
 def test_a_cell_is_open_once(fresh: Path) -> None:

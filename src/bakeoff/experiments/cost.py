@@ -51,9 +51,13 @@ def token_cost(price: Price, prompt_tokens: list[int], completion_tokens: list[i
     """Mean cost of the requests whose token counts these are (one number a request), at list price."""
     if not prompt_tokens or not completion_tokens:
         return Cost(None, "no row has token counts")
-    per_request = price.input_per_million * fmean(prompt_tokens) + price.output_per_million * fmean(completion_tokens)
     basis = f"{price.name} of {price.date.isoformat()} on {len(prompt_tokens):,} rows"
-    return Cost(per_request / 1_000_000 * 1000, basis)
+    return Cost(request_cost(price, fmean(prompt_tokens), fmean(completion_tokens)) * 1000, basis)
+
+
+def request_cost(price: Price, prompt_tokens: float, completion_tokens: float) -> float:
+    """What a request of so many tokens costs at list price."""
+    return (price.input_per_million * prompt_tokens + price.output_per_million * completion_tokens) / 1_000_000
 
 
 def local_cost(hardware: Hardware, machine_seconds: float | None, monthly_requests: int | None) -> Cost:

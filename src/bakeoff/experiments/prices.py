@@ -39,6 +39,15 @@ def read_prices(path: Path = PRICES) -> dict[str, Price]:
     return {str(name): _price(f"{path}: {name}", str(name), entry) for name, entry in entries.items()}
 
 
+def old_price(price: Price, today: date) -> str | None:
+    """What is to be said of a price that its source gave more than a year ago."""
+    if (today - price.date).days <= 365:
+        return None
+    return (
+        f"the price {price.name} is of {price.date.isoformat()}, more than a year old: look it up anew ({price.source})"
+    )
+
+
 def _price(where: str, name: str, entry: Any) -> Price:
     fields = ("input_per_million", "output_per_million", "currency", "date", "source")
     if not isinstance(entry, Mapping) or set(entry) != set(fields):

@@ -121,12 +121,14 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class ThisRun:
-    """What holds for this run alone: when, how long in seconds, and how many rows needed no new answer."""
+    """What holds for this run alone: when, how long in seconds, how many rows needed no new answer, and the command
+    that does it again."""
 
     started: str
     seconds: float
     rows: int
     rows_from_cache: int
+    command: str
 
 
 @dataclass(frozen=True)

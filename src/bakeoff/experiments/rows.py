@@ -1,6 +1,6 @@
 """What running one contender on one task gave, row by row, before any statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ class RowResult:
 
     data: the row of the data file. output: the flow's outputs, None where the flow failed. seconds: how long Prompt
     Flow took for the line. record: what the evaluation says of it, None where it got none. error: why the flow failed.
+    prompts: the messages of each model call, as far as the run was traced.
     """
 
     id: str
@@ -21,6 +22,7 @@ class RowResult:
     seconds: float | None
     record: Row | None
     error: str
+    prompts: Sequence[Sequence[Mapping[str, str]]] = ()
 
     @property
     def completion(self) -> Mapping[str, Any]:

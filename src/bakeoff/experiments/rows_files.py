@@ -31,11 +31,11 @@ def to_csv(cells: Sequence[CellRun], metrics: Sequence[str]) -> str:
 
 
 def to_json_lines(cells: Sequence[CellRun]) -> str:
-    """A line for each row: task, contender, repeat, id, data, output, record (the evaluation's), seconds, error."""
+    """A line for each row: task, contender, repeat, id, data, output, record, prompts, seconds, error."""
     lines = (
         {"task": cell.task, "contender": cell.contender, "repeat": cell.repeat}
         | {"id": row.id, "data": row.data, "output": row.output, "record": row.record}
-        | {"seconds": row.seconds, "error": row.error}
+        | {"prompts": row.prompts, "seconds": row.seconds, "error": row.error}
         for cell in cells
         for row in cell.rows
     )

@@ -32,12 +32,16 @@ from bakeoff.hosts.promptflow_settings import home
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a run: the flow's outputs, or why there are none. seconds: Prompt Flow's time for the line."""
+    """One line of a run: the flow's outputs, or why there are none.
+
+    seconds: Prompt Flow's time for the line. prompts: the messages of each model call in it, `{role, content}` each.
+    """
 
     number: int
     output: Mapping[str, Any] | None
     seconds: float
     error: str
+    prompts: tuple[Sequence[Mapping[str, str]], ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -54,8 +58,8 @@ class Line:
 
 @dataclass
 class Cell:
-    """An open cell. answers: finished ones by row key, each `{id, output, seconds, run}`. failed: lines of this
-    process's run that went wrong, by row key."""
+    """An open cell. answers: finished ones by row key, each `{id, output, seconds, run, prompts}`. failed: lines of
+    this process's run that went wrong, by row key."""
 
     folder: Path
     answers: dict[str, Mapping[str, Any]]
@@ -78,6 +82,7 @@ class Cell:
                 self.failed[key] = line
             elif key not in self.answers:
                 answer = {"id": key, "output": line.output, "seconds": line.seconds, "run": noted["run"]}
+                answer["prompts"] = list(line.prompts)
                 journal.append(answer)
                 self.answers[key] = answer
         pending.unlink()
@@ -152,9 +157,31 @@ def read_line(path: Path) -> Line | None:
     except (ValueError, FileNotFoundError):
         return None
     if info["status"] == "Completed" and isinstance(info["output"], dict):
-        return Line(record["line_number"], info["output"], _seconds(info), "")
+        return Line(record["line_number"], info["output"], _seconds(info), "", prompts(info.get("api_calls")))
     error = info.get("error") or {}
-    return Line(record["line_number"], None, _seconds(info), str(error.get("message", f"the line is {info['status']}")))
+    message = str(error.get("message", f"the line is {info['status']}"))
+    return Line(record["line_number"], None, _seconds(info), message, prompts(info.get("api_calls")))
+
+
+def prompts(calls: Any) -> tuple[Sequence[Mapping[str, str]], ...]:
+    """The messages of every model call in a trace (`api_calls`), in order; of a picture in them only that there is one.
+
+    Models called through bakeoff and Prompt Flow's own LLM nodes leave them; a flow that is not traced leaves none.
+    """
+    found: list[Sequence[Mapping[str, str]]] = []
+    for call in calls or ():
+        messages = (call.get("inputs") or {}).get("messages")
+        if call.get("type") == "LLM" and isinstance(messages, list):
+            found.append([{"role": str(m["role"]), "content": _content(m.get("content"))} for m in messages])
+        else:
+            found += prompts(call.get("children"))
+    return tuple(found)
+
+
+def _content(content: Any) -> str:
+    if not isinstance(content, list):
+        return "" if content is None else str(content)
+    return "\n".join(str(part.get("text", f"[{part.get('type', 'part')}]")) for part in content)
 
 
 def end_run(run: str) -> None:

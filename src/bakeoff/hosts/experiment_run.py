@@ -6,10 +6,12 @@ were under way to be asked again.
 """
 
 import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,6 +19,7 @@ import yaml
 from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.definition import Contender, Experiment, Task
+from bakeoff.experiments.prices import Price
 from bakeoff.experiments.progress import Progress
 from bakeoff.experiments.rows import CellRun, RowResult
 from bakeoff.hosts.experiment_cell import Cell, open_cell, run_name
@@ -24,7 +27,7 @@ from bakeoff.hosts.experiment_evaluate import evaluate
 from bakeoff.hosts.experiment_images import from_anywhere
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
-from bakeoff.hosts.experiment_watch import watch_run
+from bakeoff.hosts.experiment_watch import Watched, watch_run
 from bakeoff.hosts.promptflow_batch import run_batch
 from bakeoff.models.openai_errors import RATE_LIMITED
 from bakeoff.serving.memory import cores
@@ -67,8 +70,17 @@ def run_experiment(
         seconds=round(time.monotonic() - clock, 1),
         rows=sum(len(cell.rows) for cell in asked),
         rows_from_cache=sum(cell.from_cache or 0 for cell in asked),
+        command=_command(experiment, repeats, limit),
     )
     return analyse(experiment, cells, this_run), cells
+
+
+def _command(experiment: Experiment, repeats: int, limit: int | None) -> str:
+    here = Path.cwd()
+    path = experiment.path.relative_to(here) if experiment.path.is_relative_to(here) else experiment.path
+    options = [f"--limit {limit}"] if limit else []
+    options += [f"--repeat {repeats}"] if repeats > 1 else []
+    return " ".join(["bakeoff run", shlex.quote(path.as_posix()), *options])
 
 
 def _run_cell(
@@ -124,8 +136,9 @@ def _run_politely(
     """Run the rows; those that met a rate limit again with half the workers, until one is left or nothing helps."""
     environment = {**task.environment, **contender.environment}
     workers = int(environment.get(WORKERS) or cores())
+    watched = Watched(contender.price if isinstance(contender.price, Price) else None)
     while True:
-        _run_rows(cell, task, contender, name, todo, environment, done, progress)
+        _run_rows(cell, task, contender, name, todo, environment, done, progress, watched)
         limited = {k: row for k, row in todo.items() if k in cell.failed and RATE_LIMITED in cell.failed[k].why}
         if not limited or workers == 1:
             return
@@ -147,6 +160,7 @@ def _run_rows(
     environment: Mapping[str, str],
     done: int,
     progress: Progress,
+    watched: Watched,
 ) -> None:
     """Run the rows (by their keys) as one Prompt Flow run and harvest it, also where it fails or is interrupted."""
     given = (from_anywhere(row.values, task.data.parent) for row in todo.values())
@@ -162,9 +176,8 @@ def _run_rows(
     (cell.folder / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
     run = run_name(name)
     cell.begin(run, list(todo))
-    watched = None
     try:
-        with watch_run(run, done, progress) as watched:
+        with watch_run(run, done, progress, watched):
             run_batch(cell.folder / "run.yaml", run, inputs={}, base=None, report=silent)
     except BakeoffError:
         cell.harvest()
@@ -172,17 +185,17 @@ def _run_rows(
             raise
     finally:
         cell.harvest()
-        if watched and watched.peak_mb:
+        if watched.peak_mb:
             cell.note_memory(watched.peak_mb)
 
 
 def _row(row: DataRow, key: str, cell: Cell) -> RowResult:
     if answer := cell.answers.get(key):
-        return RowResult(row.id, row.values, answer["output"], answer["seconds"], None, "")
+        return RowResult(row.id, row.values, answer["output"], answer["seconds"], None, "", answer.get("prompts", ()))
     if key not in cell.failed:
         return RowResult(row.id, row.values, None, None, None, NOT_RUN)
     line = cell.failed[key]
-    return RowResult(row.id, row.values, line.output, line.seconds, None, line.why)
+    return RowResult(row.id, row.values, line.output, line.seconds, None, line.why, line.prompts)
 
 
 def _scored(

@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 
+from bakeoff.experiments.cost import request_cost
+from bakeoff.experiments.prices import Price
 from bakeoff.experiments.progress import Progress
-from bakeoff.hosts.experiment_cell import artifacts, read_line
+from bakeoff.experiments.wording import figures
+from bakeoff.hosts.experiment_cell import Line, artifacts, read_line
 from bakeoff.serving.shared_address import read_record, servers_folder
 
 SECONDS = 1.0
@@ -19,16 +22,34 @@ MEMORY_SHARE = 0.02
 
 @dataclass
 class Watched:
-    """peak_mb: largest sum seen so far; 0.0 before the first look at a process."""
+    """What the runs of a cell showed so far. price: what its tokens cost, where that is known.
 
+    peak_mb: largest sum of memory; 0.0 before the first look at a process. spent: in the price's currency.
+    """
+
+    price: Price | None
     peak_mb: float = 0.0
+    spent: float = 0.0
+
+    @property
+    def spent_text(self) -> str:
+        """`0.0123 USD`; empty without a price."""
+        return f"{figures(self.spent)[0]} {self.price.currency}" if self.price else ""
+
+    def pay(self, line: Line) -> None:
+        """Add what the tokens of a line cost."""
+        completion = (line.output or {}).get("completion")
+        if self.price and isinstance(completion, Mapping):
+            prompt, answer = completion.get("prompt_tokens"), completion.get("completion_tokens")
+            if isinstance(prompt, int) and isinstance(answer, int):
+                self.spent += request_cost(self.price, prompt, answer)
 
 
 @contextmanager
-def watch_run(run: str, already_done: int, progress: Progress) -> Iterator[Watched]:
+def watch_run(run: str, already_done: int, progress: Progress, watched: Watched) -> Iterator[None]:
     """Report the run's lines on top of those already done every SECONDS and once at the end; measure memory as often
-    as MEMORY_SHARE lets it."""
-    watched, ended = Watched(), threading.Event()
+    as MEMORY_SHARE lets it. Both are kept in `watched`."""
+    ended = threading.Event()
     seen: dict[str, bool] = {}
     measure_at = 0.0
 
@@ -37,7 +58,8 @@ def watch_run(run: str, already_done: int, progress: Progress) -> Iterator[Watch
         for path in artifacts(run).glob("*.jsonl"):
             if path.name not in seen and (line := read_line(path)):
                 seen[path.name] = line.is_final
-        progress.update(already_done + len(seen), sum(not final for final in seen.values()))
+                watched.pay(line)
+        progress.update(already_done + len(seen), sum(not final for final in seen.values()), watched.spent_text)
         started = time.monotonic()
         if started >= measure_at:
             watched.peak_mb = max(watched.peak_mb, children_mb())
@@ -50,7 +72,7 @@ def watch_run(run: str, already_done: int, progress: Progress) -> Iterator[Watch
     thread = threading.Thread(target=keep_looking, daemon=True)
     thread.start()
     try:
-        yield watched
+        yield
     finally:
         ended.set()
         thread.join()

@@ -14,8 +14,8 @@ from markupsafe import Markup
 from bakeoff.experiments.definition import Experiment
 from bakeoff.experiments.markdown import COMPARISON, comparison_row
 from bakeoff.experiments.report.charts import interval_charts, trade_off_charts
-from bakeoff.experiments.report.row_data import compact_json, row_data
-from bakeoff.experiments.result import ExperimentResult, TaskResult
+from bakeoff.experiments.report.row_data import MOST_BYTES, compact_json, row_data
+from bakeoff.experiments.result import ContenderResult, ExperimentResult, TaskResult
 from bakeoff.experiments.rows import CellRun
 from bakeoff.experiments.table import cache_text, gate_lines, header, note_lines, summary_line, table_rows
 from bakeoff.metrics.table import number
@@ -38,11 +38,11 @@ def to_html(result: ExperimentResult, experiment: Experiment, cells: Sequence[Ce
         tasks=[_task(result, experiment, task, cells) for task in result.tasks],
         method=_method(result, experiment),
         cache=cache_text(result),
-        command=_command(result, experiment),
+        command=result.this_run.command,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        rows=Markup(_json_block([row_data(task, cells) for task in result.tasks])),
+        rows=Markup(_json_block([row_data(task, cells, MOST_BYTES // len(result.tasks)) for task in result.tasks])),
     )
 
 
@@ -62,9 +62,18 @@ def _task(
         "comparison_header": COMPARISON,
         "comparisons": [comparison_row(comparison) for comparison in task.comparisons],
         "categories": _categories(task),
-        "answered_by": {c.name: list(c.models) for c in task.contenders if c.models},
-        "outcomes": {c.name: ", ".join(f"{n} {what}" for what, n in c.outcomes.items()) for c in task.contenders},
+        "contenders": {c.name: _contender(c) for c in task.contenders},
     }
+
+
+def _contender(contender: ContenderResult) -> str:
+    """What it was given, which models answered, and what became of the rows."""
+    given = [f"{name}: {value}" for name, value in contender.inputs.items()]
+    given += [f"{node} uses {', '.join(used.values())}" for node, used in contender.connections.items()]
+    settings = ", ".join(given) or ("made by rules, no model runs" if contender.baseline else "the flow's own defaults")
+    outcomes = ", ".join(f"{n} {what}" for what, n in contender.outcomes.items())
+    answered = f"answered by {', '.join(contender.models)}" if contender.models else ""
+    return "; ".join(part for part in (settings, answered, outcomes, contender.cost.basis) if part)
 
 
 def _categories(task: TaskResult) -> dict[str, Any]:
@@ -110,11 +119,6 @@ def _method(result: ExperimentResult, experiment: Experiment) -> list[tuple[str,
         ("machine", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"),
         ("begun", result.this_run.started),
     ]
-
-
-def _command(result: ExperimentResult, experiment: Experiment) -> str:
-    repeats = max(task.repeats for task in result.tasks)
-    return f"bakeoff run experiments/{experiment.path.name}" + (f" --repeat {repeats}" if repeats > 1 else "")
 
 
 def _sha256(path: Path) -> str:

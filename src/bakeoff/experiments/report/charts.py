@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from markupsafe import Markup
 
 from bakeoff.experiments.result import ContenderResult, TaskResult
 
-WIDTH = 6.6
+WIDTH = 4.8
+"""Inches: narrow, so that its letters can be read where a phone makes it 350 pixels wide."""
+LABEL = 18
 INK, MUTED, LINE, ACCENT = "#010203", "#040506", "#070809", "#0a0b0c"
 """Stand-ins: the SVG gets the page's own colours in their place, so that it follows its dark and light."""
 _COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", ACCENT: "var(--accent)"}
@@ -34,12 +37,12 @@ def interval_charts(task: TaskResult) -> list[Chart]:
         ordered = sorted(found, key=lambda pair: pair[1].mean or 0.0)
         if not ordered:
             continue
-        with _figure(0.9 + 0.42 * len(ordered)) as (figure, axes):
+        with _figure(0.8 + 0.45 * len(ordered)) as (figure, axes):
             for place, (_, m) in enumerate(ordered):
                 if m.low is not None and m.high is not None:
                     axes.plot([m.low, m.high], [place, place], color=ACCENT, linewidth=2.5, solid_capstyle="round")
                 axes.plot([m.mean], [place], "o", color=ACCENT, markersize=7)
-            axes.set_yticks(range(len(ordered)), [name for name, _ in ordered])
+            axes.set_yticks(range(len(ordered)), [textwrap.fill(name, LABEL) for name, _ in ordered])
             axes.set_ylim(-0.6, len(ordered) - 0.4)
             axes.set_xlabel(metric.label)
             axes.grid(axis="x")

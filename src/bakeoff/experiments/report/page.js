@@ -147,6 +147,10 @@
         el("p", { className: "text", textContent: unpacked(cell.answer ?? "") || "(no answer)" }));
       if (cell.error) card.append(el("p", { className: "text error", textContent: unpacked(cell.error) }));
       card.append(pairs(facts));
+      for (const messages of cell.prompts ? unpacked(cell.prompts) : []) {
+        const said = messages.map((message) => [message.role, message.content]);
+        card.append(el("details", {}, el("summary", { textContent: "prompt" }), pairs(said)));
+      }
       const others = unpacked(cell.more ?? {});
       for (const [name, value] of Object.entries(others)) card.append(el("details", {}, el("summary", { textContent: name }), tree(value)));
       return card;

@@ -14,13 +14,14 @@ CUTS = ((100_000, 1_000), (2_000, 10), (600, 5), (300, 3), (200, 1))
 POOLED = 40
 
 
-def row_data(task: TaskResult, cells: Sequence[CellRun]) -> dict[str, Any]:
+def row_data(task: TaskResult, cells: Sequence[CellRun], most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """`metrics`, `contenders`, `rows` and `texts`, JSON-ready. Of repeats the first one is shown.
 
     A row has `id`, `category`, `data` (fields of the data file) and for each contender a cell: `answer`, `error`,
-    `outcome`, `seconds`, `scores` in the order of `metrics`, `reasons` (why one has no score) and `more` (the flow's
-    other outputs). Whatever takes more than POOLED characters is a list of one number, its place in `pool`; a list
-    itself is written `{"list": [...]}`.
+    `outcome`, `seconds`, `scores` in the order of `metrics`, `reasons` (why one has no score), `prompts` (messages of
+    each model call) and `more` (the flow's other outputs). Whatever takes more than POOLED characters is a list of one
+    number, its place in `pool`; a list itself is written `{"list": [...]}`. Texts are cut so that it takes at most
+    `most_bytes` as JSON, if cutting to CUTS[-1] is enough.
     """
     mine = {cell.contender: cell for cell in cells if cell.task == task.name and cell.repeat == 1}
     contenders = [contender.name for contender in task.contenders]
@@ -46,7 +47,7 @@ def row_data(task: TaskResult, cells: Sequence[CellRun]) -> dict[str, Any]:
             "pool": pool.values,
             "repeats": task.repeats,
         }
-        if len(compact_json(found).encode()) <= MOST_BYTES:
+        if len(compact_json(found).encode()) <= most_bytes:
             break
     return found
 
@@ -107,6 +108,7 @@ def _cell(row: RowResult | None, metrics: Sequence[str], pool: _Pool) -> dict[st
         "seconds": None if row.seconds is None else round(row.seconds, 2),
         "scores": [_rounded(record.get(f"{metric}_score")) for metric in metrics],
         "reasons": pool.put(reasons),
+        "prompts": pool.put([list(messages) for messages in row.prompts]) if row.prompts else None,
         "more": pool.put(more),
     }
     return {key: value for key, value in found.items() if value not in ("", {}, None)}
