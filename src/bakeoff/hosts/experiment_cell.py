@@ -23,9 +23,9 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from bakeoff.benchmarks.journal import Journal
 from bakeoff.catalog.cache import cache_folder
 from bakeoff.errors import BakeoffError
+from bakeoff.experiments.journal import Journal
 from bakeoff.hosts.experiment_key import digest
 from bakeoff.hosts.promptflow_settings import home
 
