@@ -57,13 +57,15 @@ def cells(rows: int, contenders: int) -> list[Any]:
         for place, question in enumerate(questions):
             score = choose.random()
             record = {"id": f"r{place:04}", "outcome": "answered"} | scored(score).fields("match")
-            output = {
+            output: dict[str, Any] = {
                 "answer": text(18),
                 "completion": {"finish_reason": "stop", "prompt_tokens": 900, "completion_tokens": 24},
                 "passages": [chunk | {"number": n} for n, chunk in enumerate(choose.sample(chunks, 10), start=1)],
             }
             data = {"category": f"category {place % 5}", "question": question, "ground_truth": text(2)}
-            results.append(RowResult(f"r{place:04}", data, output, choose.random(), record, ""))
+            asked = "\n\n".join([*(str(chunk["text"]) for chunk in output["passages"][:5]), question])
+            prompt = [{"role": "system", "content": "Answer from the passages."}, {"role": "user", "content": asked}]
+            results.append(RowResult(f"r{place:04}", data, output, choose.random(), record, "", [prompt]))
         found.append(cell(f"contender {number}", results))
     return found
 

@@ -82,6 +82,21 @@ def test_long_texts_are_kept_once_and_cut_only_where_the_page_would_grow_too_lar
     assert answers[7].endswith("(5,002 characters; all are in rows.jsonl)")
 
 
+def test_prompts_are_cut_before_answers() -> None:
+    of = experiment(Contender("A"))
+    prompt = [{"role": "system", "content": "Be brief. " * 20}, {"role": "user", "content": "passage " * 400}]
+    rows = [row(n, 1.0, f"{n} {'x' * 1_000}") for n in range(1_000)]
+    made = [cell("A", [replace(one, prompts=[[*prompt, {"role": "user", "content": one.id * 999}]]) for one in rows])]
+    found = row_data(analyse(of, made, THIS_RUN).tasks[0], made)
+    assert len(json.dumps(found)) <= MOST_BYTES
+    texts = [value for value in found["pool"] if isinstance(value, str)]
+    assert texts.count("Be brief. " * 20) == 1
+    assert f"7 {'x' * 1_000}" in texts
+    assert any(
+        text.startswith("r07r07") and text.endswith("(2,997 characters; all are in rows.jsonl)") for text in texts
+    )
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("report")
