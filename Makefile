@@ -1,4 +1,4 @@
-# make demo: a chat on a local model, scored.  make test: the test suite.  Both do their own set-up.
+# make demo: a chat on a local model, scored, and a bake-off with a verdict.  make test: the test suite.  Both do their own set-up.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready
@@ -8,6 +8,7 @@ READY := .venv/ready
 demo: $(READY)
 	$(BIN)/bakeoff models pull smollm2-135m-instruct
 	$(BIN)/bakeoff run flows/chat
+	$(BIN)/bakeoff run experiments/chat.yaml
 
 test: $(READY)
 	$(BIN)/python -m pytest
