@@ -8,7 +8,7 @@ from bakeoff.errors import InputError
 from bakeoff.models.base import Message, Parameters
 
 TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")
-OPTIONAL = ("stream_options", *TOKEN_LIMITS, "temperature", "top_p", "seed", "stream")
+OPTIONAL = ("stream_options", *TOKEN_LIMITS, "temperature", "top_p", "seed", "stream", "response_format")
 CHANGES_ANSWERS = ("temperature", "top_p", "seed")
 
 

@@ -1,0 +1,145 @@
+"""The content of the node of evaluations/judge: ask the judge for each criterion, read its replies strictly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptflow.exceptions import UserErrorException
+
+from bakeoff.errors import BakeoffError, EndpointError, InputError
+from bakeoff.hosts.promptflow_rows import stop_if_unusable
+from bakeoff.hosts.promptflow_tracing import complete
+from bakeoff.metrics import answers
+from bakeoff.metrics.judge import CRITERIA, Winner, label_problem, preference_of
+from bakeoff.metrics.judge_prompt import context_text, judged_texts
+from bakeoff.metrics.judge_reply import SCORE_SCHEMA, WINNER_SCHEMA, score_of, winner_of
+from bakeoff.metrics.rows import Score, failed, scored, skipped
+from bakeoff.models.base import ChatModel, Completion, Message, Parameters
+from bakeoff.models.load import load_model
+
+
+@dataclass
+class Asked:
+    """What judging a row took: the replies so far."""
+
+    judge: ChatModel
+    max_new_tokens: int
+    replies: list[Completion] = field(default_factory=list)
+
+    def reply(self, instructions: str, texts: Mapping[str, str], schema: Mapping[str, Any]) -> Completion:
+        """The judge's reply; a failure that concerns this row alone is one with the finish reason `error`."""
+        messages = [Message("system", instructions), Message("user", judged_texts(texts))]
+        try:
+            found = complete(self.judge, messages, Parameters(self.max_new_tokens, json_schema=schema))
+        except (InputError, EndpointError) as error:
+            stop_if_unusable(error)
+            found = Completion("", "error", self.judge.identity, error=str(error))
+        self.replies.append(found)
+        return found
+
+
+def judge_row(
+    *,
+    instructions: Mapping[str, str],
+    judge: str,
+    connection: Any,
+    criteria: Sequence[str],
+    repeats: int,
+    max_new_tokens: int,
+    question: str,
+    answer: str,
+    other_answer: str,
+    ground_truth: str,
+    context: Any,
+    labels: Any,
+    category: str,
+    row_id: str,
+) -> dict[str, Any]:
+    """The record of one judged row.
+
+    instructions: by criterion, and for `preference`. criteria: those to ask for; none stands for all that the row has
+    the texts for. repeats: 2 asks each twice. labels: what people said, by criterion and for `preference`.
+    Raises UserErrorException where no row can succeed: no judge, an unknown criterion, a key that is refused.
+    """
+    known = [criterion.name for criterion in CRITERIA]
+    if unknown := sorted(set(criteria) - {*known, "preference"}):
+        raise UserErrorException(f"criteria has {', '.join(unknown)}: use {', '.join([*known, 'preference'])}")
+    if not judge:
+        raise UserErrorException("no judge is named: give `judge`, a local model, or the deployment of its connection")
+    try:
+        asked = Asked(load_model(judge, connection), max_new_tokens)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    texts = {
+        "question": question,
+        "answer": answer,
+        "ground_truth": ground_truth,
+        "context": context_text(context),
+    }
+    record: dict[str, Any] = {
+        "id": row_id or answers.content_id(question, answer),
+        "category": category,
+        "outcome": "answered" if answer.strip() else "errored",
+        "answer": answer,
+        "words": len(answer.split()),
+        "labels_problem": label_problem(labels),
+    }
+    wanted = list(criteria) or [*known, "preference"]
+    for criterion in CRITERIA:
+        missing = [name for name in criterion.texts if not texts[name].strip()]
+        if criterion.name not in wanted or missing:
+            why = f"the row has no {missing[0]}" if criterion.name in wanted else "not asked for"
+            record |= skipped(why).fields(criterion.name)
+            continue
+        shown = {name: texts[name] for name in criterion.texts}
+        scores = [score_of(asked.reply(instructions[criterion.name], shown, SCORE_SCHEMA)) for _ in range(repeats)]
+        record |= scores[0].fields(criterion.name)
+        if repeats > 1 and all(score.status == "scored" for score in scores[:2]):
+            record[f"{criterion.name}_twice"] = [int(score.score or 0) for score in scores[:2]]
+    record |= _preference(asked, instructions["preference"], question, answer, other_answer, "preference" in wanted)
+    if not record["labels_problem"]:
+        record |= {f"human_{name}": value for name, value in labels.items()}
+    return record | _effort(asked.replies)
+
+
+def _preference(
+    asked: Asked, instructions: str, question: str, answer: str, other: str, wanted: bool
+) -> dict[str, Any]:
+    if not (wanted and other.strip() and answer.strip()):
+        nothing = skipped("there is no second answer" if wanted else "not asked for")
+        return {**nothing.fields("preference"), **nothing.fields("position_flip")}
+    orders: list[Winner | None] = []
+    sides: tuple[tuple[Winner, str], ...] = (("answer", answer), ("other", other))
+    for (first_name, first), (second_name, second) in (sides, sides[::-1]):
+        shown = {"question": question, "first_answer": first, "second_answer": second}
+        try:
+            place = winner_of(asked.reply(instructions, shown, WINNER_SCHEMA))
+        except InputError:
+            orders.append(None)
+            continue
+        orders.append({"first": first_name, "second": second_name}.get(place, "tie"))
+    preference, flip = preference_of(orders)
+    lengths = len(answer.split()) - len(other.split())
+    found = {**preference.fields("preference"), **flip.fields("position_flip")}
+    found["longer"] = "answer" if lengths > 0 else "other" if lengths < 0 else ""
+    return found | ({"preference_orders": orders} if None not in orders else {})
+
+
+def _effort(replies: Sequence[Completion]) -> dict[str, Any]:
+    """The judge's own calls, tokens and seconds, apart from what the judged answer took."""
+    if not replies:
+        nothing = skipped("the judge was not asked")
+        figures = dict.fromkeys(("judge_prompt_tokens", "judge_completion_tokens", "judge_latency"), nothing)
+    else:
+        figures = {
+            "judge_prompt_tokens": _sum([reply.prompt_tokens for reply in replies]),
+            "judge_completion_tokens": _sum([reply.completion_tokens for reply in replies]),
+            "judge_latency": scored(sum(reply.total_time for reply in replies)),
+        }
+    figures["judge_calls"] = scored(len(replies))
+    return {key: value for name, score in figures.items() for key, value in score.fields(name).items()}
+
+
+def _sum(counts: Sequence[int | None]) -> Score:
+    known = [count for count in counts if count is not None]
+    return scored(sum(known)) if len(known) == len(counts) else failed("the judge's endpoint gives no token counts")
