@@ -111,7 +111,7 @@ def _task(
     contenders = [_contender(experiment, task, c, cells[c.name]) for c in experiment.contenders]
     decision = experiment.decision
     verdict = decide(
-        [_summary(c, decision.name) for c in contenders],
+        [_summary(c, decision.name, _why_unscored(cells[c.name], decision.name)) for c in contenders],
         comparisons,
         experiment.limits,
         metric=decision.name,
@@ -137,7 +137,14 @@ def _shown(path: Path, base: Path) -> str:
     return Path(os.path.relpath(path, base)).as_posix()
 
 
-def _summary(contender: ContenderResult, decision: str) -> ContenderSummary:
+def _why_unscored(repeats: Sequence[CellRun], metric: str) -> str:
+    """The reason that most rows without a score give."""
+    records = [row.record for cell in repeats for row in cell.rows if row.record is not None]
+    reasons = Counter(r.get(f"{metric}_reason") or "" for r in records if r.get(f"{metric}_status") == "failed")
+    return str(reasons.most_common(1)[0][0]) if reasons else ""
+
+
+def _summary(contender: ContenderResult, decision: str, why_unscored: str) -> ContenderSummary:
     metric = contender.metric(decision)
     if metric is None:
         raise InputError(f"{contender.name} has no metric {decision!r}")
@@ -151,6 +158,7 @@ def _summary(contender: ContenderResult, decision: str) -> ContenderSummary:
         memory_mb=contender.peak_memory_mb_approximate,
         cost_per_1000=contender.cost.per_1000,
         stays_on_machine=contender.stays_on_machine,
+        why_unscored=why_unscored,
     )
 
 

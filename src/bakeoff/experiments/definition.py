@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("schema.json")
 ROW = "row"
+CHECK = "run.check.yaml"
 RuleKind = Literal["constant", "column", "most_frequent"]
 _OUTPUT = re.compile(r"\$\{run\.outputs\.([^.}]+)")
 
@@ -39,6 +40,16 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Rows that people labelled, for an evaluation that asks a judge: a run file `run.check.yaml` beside its own.
+    Inputs that both flows have (which judge, ...) are those of the evaluation."""
+
+    flow: Flow
+    data: Path
+    mapping: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Task:
     """What is asked: a flow over rows, and the evaluation flow that scores its outputs. Fields as in schema.json."""
 
@@ -50,6 +61,8 @@ class Task:
     evaluation: Flow
     evaluation_mapping: Mapping[str, Any]
     evaluation_environment: Mapping[str, str]
+    evaluation_connections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    check: Check | None = None
     limit: int | None = None
     clusters: str | None = None
     latency: tuple[str, ...] = ()
@@ -260,6 +273,11 @@ def _task(document: Document, name: str) -> Task:
     evaluation = _flow(evaluation_folder)
     if ROW not in evaluation.outputs:
         raise problem("evaluation", f"{evaluation_folder} has no output `{ROW}`, the record with the scores of a row")
+    for given, known in (("evaluation_inputs", list(evaluation.inputs)), ("evaluation_connections", evaluation.nodes)):
+        for key in value.get(given, {}):
+            if key not in known:
+                raise problem(given, f"{evaluation_folder} has no {key!r}{_meant(key, list(known))}")
+    scored_from = mapping(scoring.get("column_mapping")) | value.get("evaluation_inputs", {})
     return Task(
         name=name,
         flow=flow,
@@ -267,12 +285,23 @@ def _task(document: Document, name: str) -> Task:
         column_mapping=value.get("column_mapping", mapping(run.get("column_mapping"))),
         environment=mapping(run.get("environment_variables")),
         evaluation=evaluation,
-        evaluation_mapping=mapping(scoring.get("column_mapping")),
+        evaluation_mapping=scored_from,
         evaluation_environment=mapping(scoring.get("environment_variables")),
+        evaluation_connections=value.get("evaluation_connections", mapping(scoring.get("connections"))),
+        check=_check(evaluation_file.with_name(CHECK), scored_from),
         limit=value.get("limit"),
         clusters=value.get("clusters"),
         latency=tuple(value.get("latency", ())),
     )
+
+
+def _check(path: Path, scored_from: Mapping[str, Any]) -> Check | None:
+    if not (path.is_file() and scored_from.get("judge")):
+        return None
+    run = _yaml(path)
+    flow = _flow((path.parent / str(run.get("flow"))).resolve())
+    shared = {k: v for k, v in scored_from.items() if k in flow.inputs and not str(v).startswith("${")}
+    return Check(flow, (path.parent / str(run.get("data"))).resolve(), mapping(run.get("column_mapping")) | shared)
 
 
 def _flow(folder: Path) -> Flow:

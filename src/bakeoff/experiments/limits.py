@@ -13,7 +13,8 @@ class ContenderSummary:
 
     quality, low, high: mean of the decision metric and its 95 % interval. coverage: share of its rows that were
     scored. latency_p95: seconds. memory_mb: peak, in MB. cost_per_1000: of 1,000 requests, in the limits' currency.
-    stays_on_machine: whether no row's data left this machine.
+    stays_on_machine: whether no row's data left this machine. why_unscored: where no row was scored, the reason that
+    most of them give.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ContenderSummary:
     memory_mb: float | None
     cost_per_1000: float | None
     stays_on_machine: bool
+    why_unscored: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,14 @@ def violations(contender: ContenderSummary, limits: Limits) -> list[str]:
 
 def _quality_violations(contender: ContenderSummary, limits: Limits) -> list[str]:
     reasons = []
+    if contender.quality is None and contender.why_unscored:
+        reasons.append(f"none of its rows was scored: {contender.why_unscored}")
+    elif contender.quality is None:
+        reasons.append("none of its rows was scored")
     if contender.coverage < limits.least_coverage:
         share, least = 100 * contender.coverage, 100 * limits.least_coverage
         reasons.append(f"only {math.floor(share * 10) / 10:g} % of its rows were scored and you ask for {least:g} %")
-    if contender.quality is None:
-        reasons.append("none of its rows was scored")
-    elif (floor := limits.quality_floor) is not None:
+    if contender.quality is not None and (floor := limits.quality_floor) is not None:
         quality = f"its quality of {interval_text(contender.quality, contender.low, contender.high)}"
         if contender.quality < floor:
             reasons.append(f"{quality} is below your floor of {floor:g}")

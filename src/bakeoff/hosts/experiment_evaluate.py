@@ -9,12 +9,13 @@ import yaml
 
 from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
-from bakeoff.experiments.definition import ROW, Task
+from bakeoff.experiments.definition import ROW, Flow, Task
 from bakeoff.hosts.experiment_cell import experiments_cache, read_lines, run_name, write_json
 from bakeoff.hosts.experiment_images import from_anywhere
-from bakeoff.hosts.experiment_key import digest, flow_digest
+from bakeoff.hosts.experiment_key import digest, endpoint_of, flow_digest
 from bakeoff.hosts.experiment_rows import DataRow
 from bakeoff.hosts.promptflow_batch import run_batch
+from bakeoff.metrics.judge_fit import agreement_figures, without_unfit
 
 OUTPUT = "run_output_"
 EXPECTED = "expected_rows"
@@ -27,7 +28,8 @@ def evaluate(
 
     The evaluation is told how many rows there are, so that those without outputs count as missing. It runs anew only
     where the evaluation flow, the rows or the outputs are not those of an earlier run. Without any outputs there is
-    nothing to run. name: part of the run's name. Raises BakeoffError where the run does not complete.
+    nothing to run. name: part of the run's name. Where the task has a `Check`, its labelled rows are judged too, and
+    scores of a judge that is unfit for their criterion are not used. Raises BakeoffError where a run does not complete.
     """
     merged = [
         {**row.values, "id": row.id, **{f"{OUTPUT}{key}": value for key, value in outputs[row.id].items()}}
@@ -39,29 +41,60 @@ def evaluate(
     mapping = {key: _from_data(value) for key, value in task.evaluation_mapping.items()}
     if EXPECTED in task.evaluation.inputs:
         mapping[EXPECTED] = len(rows)
-    flow = flow_digest(task.evaluation)
-    folder = experiments_cache() / "evaluations" / digest([flow, mapping, task.evaluation_environment, merged])[:24]
+    content = _scored(task, task.evaluation, name, mapping, merged, task.data.parent)
+    if task.check is None:
+        return content["records"], content["metrics"]
+    check = task.check
+    labelled = [json.loads(line) for line in check.data.read_text(encoding="utf-8").split("\n") if line.strip()]
+    checked = _scored(task, check.flow, f"{name}_check", check.mapping, labelled, check.data.parent)["metrics"]
+    records: dict[str, Mapping[str, Any]]
+    records = {row_id: without_unfit(record, checked) for row_id, record in content["records"].items()}
+    return records, content["metrics"] | agreement_figures(checked)
+
+
+def _scored(
+    task: Task, flow: Flow, name: str, mapping: Mapping[str, Any], merged: Sequence[Mapping[str, Any]], base: Path
+) -> dict[str, Any]:
+    """`run`, `records` and `metrics` of an evaluation flow on these rows, from the cache where it is there."""
+    names = sorted({name for node in task.evaluation_connections.values() for name in node.values()})
+    depends = {
+        "flow": flow_digest(flow),
+        "mapping": mapping,
+        "environment": task.evaluation_environment,
+        "connections": task.evaluation_connections,
+        "endpoints": {name: endpoint_of(name) for name in names},
+        "rows": merged,
+    }
+    folder = experiments_cache() / "evaluations" / digest(depends)[:24]
     scored = folder / "scored.json"
     if not scored.exists():
-        write_json(_prepared(folder, task, mapping, merged), _run(folder, name, merged))
-    content = json.loads(scored.read_text(encoding="utf-8"))
-    return content["records"], content["metrics"]
+        _prepare(folder, task, flow, mapping, merged, base)
+        write_json(scored, _run(folder, name, merged))
+    content: dict[str, Any] = json.loads(scored.read_text(encoding="utf-8"))
+    return content
 
 
-def _prepared(folder: Path, task: Task, mapping: Mapping[str, Any], merged: Sequence[Mapping[str, Any]]) -> Path:
-    """Write what the run is given; the path of what it will give."""
+def _prepare(
+    folder: Path,
+    task: Task,
+    flow: Flow,
+    mapping: Mapping[str, Any],
+    merged: Sequence[Mapping[str, Any]],
+    base: Path,
+) -> None:
+    """Write what the run is given."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = (from_anywhere(row, task.data.parent) for row in merged)
+    rows = (from_anywhere(row, base) for row in merged)
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "data.jsonl").write_text("".join(lines), encoding="utf-8")
     specification = {
-        "flow": str(task.evaluation.folder),
+        "flow": str(flow.folder),
         "data": "data.jsonl",
         "column_mapping": dict(mapping),
         "environment_variables": dict(task.evaluation_environment),
+        "connections": {node: dict(given) for node, given in task.evaluation_connections.items()},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
-    return folder / "scored.json"
 
 
 def _run(folder: Path, name: str, merged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

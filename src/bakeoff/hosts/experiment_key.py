@@ -49,7 +49,7 @@ def cell_content(task: Task, contender: Contender, repeat: int) -> dict[str, Any
         "columns": {k: v for k, v in _mapping(task, contender).items() if k not in constants},
         "models": _revisions(task, constants),
         "connections": contender.connections,
-        "endpoints": {name: _endpoint(name) for name in names},
+        "endpoints": {name: endpoint_of(name) for name in names},
         "environment": {**task.environment, **contender.environment},
         "repeat": repeat,
     }
@@ -100,7 +100,7 @@ def _folder_revision(folder: Path) -> str:
         return digest([[p.relative_to(folder).as_posix(), p.stat().st_size, p.stat().st_mtime_ns] for p in files])
 
 
-def _endpoint(name: str) -> dict[str, Any]:
+def endpoint_of(name: str) -> dict[str, Any]:
     """Type and address of a connection; its secrets are left out."""
     connection = get_connection(name)
     return {"type": type(connection).__name__} | {k: str(v) for k, v in connection.configs.items()}

@@ -10,7 +10,7 @@ from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_rows import stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.metrics import answers
-from bakeoff.metrics.judge import CRITERIA, Winner, label_problem, preference_of
+from bakeoff.metrics.judge import CRITERIA, EFFORT, Winner, label_problem, preference_of
 from bakeoff.metrics.judge_prompt import context_text, judged_texts
 from bakeoff.metrics.judge_reply import SCORE_SCHEMA, WINNER_SCHEMA, score_of, winner_of
 from bakeoff.metrics.rows import Score, failed, scored, skipped
@@ -46,6 +46,7 @@ def judge_row(
     criteria: Sequence[str],
     repeats: int,
     max_new_tokens: int,
+    prices: tuple[float, float],
     question: str,
     answer: str,
     other_answer: str,
@@ -58,12 +59,15 @@ def judge_row(
     """The record of one judged row.
 
     instructions: by criterion, and for `preference`. criteria: those to ask for; none stands for all that the row has
-    the texts for. repeats: 2 asks each twice. labels: what people said, by criterion and for `preference`.
+    the texts for. repeats: 2 asks each twice. prices: of 1,000,000 prompt and completion tokens, both 0 where they are
+    unknown. labels: what people said, by criterion and for `preference`.
     Raises UserErrorException where no row can succeed: no judge, an unknown criterion, a key that is refused.
     """
     known = [criterion.name for criterion in CRITERIA]
     if unknown := sorted(set(criteria) - {*known, "preference"}):
         raise UserErrorException(f"criteria has {', '.join(unknown)}: use {', '.join([*known, 'preference'])}")
+    if repeats not in (1, 2):
+        raise UserErrorException(f"repeats is {repeats}: use 1, or 2 to compare the judge with itself")
     if not judge:
         raise UserErrorException("no judge is named: give `judge`, a local model, or the deployment of its connection")
     try:
@@ -83,6 +87,7 @@ def judge_row(
         "answer": answer,
         "words": len(answer.split()),
         "labels_problem": label_problem(labels),
+        "judged": [*known, "preference"],
     }
     wanted = list(criteria) or [*known, "preference"]
     for criterion in CRITERIA:
@@ -94,12 +99,12 @@ def judge_row(
         shown = {name: texts[name] for name in criterion.texts}
         scores = [score_of(asked.reply(instructions[criterion.name], shown, SCORE_SCHEMA)) for _ in range(repeats)]
         record |= scores[0].fields(criterion.name)
-        if repeats > 1 and all(score.status == "scored" for score in scores[:2]):
-            record[f"{criterion.name}_twice"] = [int(score.score or 0) for score in scores[:2]]
+        if repeats == 2 and all(score.status == "scored" for score in scores):
+            record[f"{criterion.name}_twice"] = [int(score.score or 0) for score in scores]
     record |= _preference(asked, instructions["preference"], question, answer, other_answer, "preference" in wanted)
     if not record["labels_problem"]:
         record |= {f"human_{name}": value for name, value in labels.items()}
-    return record | _effort(asked.replies)
+    return record | judge_effort(asked.replies, prices)
 
 
 def _preference(
@@ -125,19 +130,27 @@ def _preference(
     return found | ({"preference_orders": orders} if None not in orders else {})
 
 
-def _effort(replies: Sequence[Completion]) -> dict[str, Any]:
-    """The judge's own calls, tokens and seconds, apart from what the judged answer took."""
-    if not replies:
-        nothing = skipped("the judge was not asked")
-        figures = dict.fromkeys(("judge_prompt_tokens", "judge_completion_tokens", "judge_latency"), nothing)
-    else:
-        figures = {
-            "judge_prompt_tokens": _sum([reply.prompt_tokens for reply in replies]),
-            "judge_completion_tokens": _sum([reply.completion_tokens for reply in replies]),
+def judge_effort(replies: Sequence[Completion], prices: tuple[float, float] = (0, 0)) -> dict[str, Any]:
+    """The judge's own calls, tokens, seconds and cost, apart from what the judged answer took."""
+    figures = dict.fromkeys(EFFORT, skipped("the judge was not asked")) | {"judge_calls": scored(len(replies))}
+    if replies:
+        prompt = _sum([reply.prompt_tokens for reply in replies])
+        completion = _sum([reply.completion_tokens for reply in replies])
+        figures |= {
+            "judge_prompt_tokens": prompt,
+            "judge_completion_tokens": completion,
             "judge_latency": scored(sum(reply.total_time for reply in replies)),
+            "judge_cost": _cost(prompt, completion, prices),
         }
-    figures["judge_calls"] = scored(len(replies))
     return {key: value for name, score in figures.items() for key, value in score.fields(name).items()}
+
+
+def _cost(prompt: Score, completion: Score, prices: tuple[float, float]) -> Score:
+    if prices == (0, 0):
+        return skipped("the judge's prices are not given")
+    if prompt.score is None or completion.score is None:
+        return failed("the judge's endpoint gives no token counts")
+    return scored((prompt.score * prices[0] + completion.score * prices[1]) / 1e6)
 
 
 def _sum(counts: Sequence[int | None]) -> Score:

@@ -1,12 +1,10 @@
 """How far a judge agrees with people and with itself, and whether that is enough to use its scores."""
 
 import math
-import warnings
 from collections.abc import Hashable, Sequence
 from typing import Literal
 
 import numpy as np
-from statsmodels.stats.inter_rater import cohens_kappa
 
 Weights = Literal["quadratic"] | None
 Pair = tuple[Hashable, Hashable]
@@ -25,7 +23,8 @@ def kappa(pairs: Sequence[Pair], categories: Sequence[Hashable], weights: Weight
     and the same value to everything.
     Sources: Cohen 1960, Educ. Psychol. Meas. 20:37; Cohen 1968, Psychol. Bull. 70:213 (weighted).
     """
-    return _kappa(_table(pairs, categories), weights)
+    value = float(_kappa(_table(pairs, categories), weights))
+    return value if math.isfinite(value) else None
 
 
 def kappa_interval(
@@ -41,12 +40,11 @@ def kappa_interval(
     Resamples in which kappa is not defined are left out. Source: Efron and Tibshirani 1993, chapter 13.
     """
     table = _table(pairs, categories)
-    if _kappa(table, weights) is None:
+    if not math.isfinite(_kappa(table, weights)):
         return -1.0, 1.0
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(pairs), table.ravel() / table.sum(), size=resamples)
-    values = [_kappa(draw.reshape(table.shape), weights) for draw in draws]
-    low, high = np.percentile([value for value in values if value is not None], [2.5, 97.5])
+    low, high = np.nanpercentile(_kappa(draws.reshape(-1, *table.shape), weights), [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -85,10 +83,13 @@ def _table(pairs: Sequence[Pair], categories: Sequence[Hashable]) -> np.ndarray:
     return table
 
 
-def _kappa(table: np.ndarray, weights: Weights) -> float | None:
-    if not table.sum():
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 where kappa is not defined
-        value = float(cohens_kappa(table, wt=weights, return_results=False))
-    return value if math.isfinite(value) else None
+def _kappa(tables: np.ndarray, weights: Weights) -> np.ndarray:
+    """Kappa of each table in the last two axes; NaN where it is not defined."""
+    places = np.arange(tables.shape[-1])
+    distance = np.abs(places[:, None] - places[None, :])
+    cost = distance**2 if weights == "quadratic" else (distance > 0).astype(int)
+    chance = tables.sum(-1)[..., :, None] * tables.sum(-2)[..., None, :]
+    observed = (cost * tables).sum((-2, -1)) * tables.sum((-2, -1))
+    expected = (cost * chance).sum((-2, -1))
+    share: np.ndarray = np.divide(observed, expected, out=np.full(observed.shape, np.nan), where=expected > 0)
+    return 1 - share

@@ -34,13 +34,11 @@ CRITERIA = (
 )
 NAMES = tuple(criterion.name for criterion in CRITERIA)
 QUALITY = tuple(Metric(name, maximum=float(SCORES[-1])) for name in NAMES)
+EFFORT = ("judge_calls", "judge_prompt_tokens", "judge_completion_tokens", "judge_latency", "judge_cost")
 FIGURES = (
     Metric("preference", maximum=1.0),
     Metric("position_flip", binary=True),
-    Metric("judge_calls"),
-    Metric("judge_prompt_tokens"),
-    Metric("judge_completion_tokens"),
-    Metric("judge_latency"),
+    *(Metric(name) for name in EFFORT),
 )
 
 
@@ -77,15 +75,14 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     Of each criterion the mean with coverage and interval. With human labels: agreement (`bakeoff.metrics.agreement`)
     and `<criterion>_judge_fit`. With two judgements of a row: `<criterion>_repeat_kappa`. With a second answer: how
     often the winner changes with the order, `first_wins`, `longer_wins`. `length_correlation`: of relevance and words.
-    The judge's own calls, tokens and seconds: `judge_...`.
+    The judge's own calls, tokens, seconds and cost: `judge_...`.
     """
     records: list[Row] = [row for row in rows if isinstance(row, Mapping)]
     expected = max(rows_expected or 0, len(rows))
     metrics = count_outcomes(records, expected)
     for metric in (*QUALITY, *FIGURES):
-        summary = summarise(records, metric, expected)
-        if summary[f"{metric.name}_rows_expected"]:
-            metrics |= summary
+        if any(row.get(f"{metric.name}_status") != "skipped" for row in records):
+            metrics |= summarise(records, metric, expected)
     for name in NAMES:
         metrics |= _with_people(records, name) | _with_itself(records, name)
     metrics |= _preference_with_people(records) | position_bias(records) | verbosity_bias(records)
@@ -95,8 +92,9 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
         metrics["length_correlation"] = correlation
     if times := scores_of(records, "judge_latency"):
         metrics |= {"judge_latency_p50": percentile(times, 50), "judge_latency_p95": percentile(times, 95)}
-    for name in ("judge_calls", "judge_prompt_tokens", "judge_completion_tokens"):
-        metrics[f"{name}_total"] = sum(scores_of(records, name))
+    for name in EFFORT:
+        if name != "judge_latency" and (values := scores_of(records, name)):
+            metrics[f"{name}_total"] = sum(values)
     used = [metric for metric in QUALITY if metric.name in metrics]
     return metrics | summarise_categories(records, used)
 

@@ -47,7 +47,9 @@ def metric_table(metrics: Mapping[str, float]) -> Table:
     for name in (key.removesuffix(INTERVAL) for key in metrics if key.endswith(INTERVAL)):
         interval = f"{number(metrics[f'{name}_ci_low'])} to {number(metrics[f'{name}_ci_high'])}"
         worst = metrics.get(f"{name}_worst_case")
-        shown = (number(metrics[name]), interval, f"{metrics[f'{name}_coverage']:.0%}", number(worst))
+        coverage = metrics.get(f"{name}_coverage")
+        share = "-" if coverage is None else f"{coverage:.0%}"
+        shown = (number(metrics.get(name)), interval, share, number(worst))
         table.add_row(label(name), *shown)
     for name in (key for key in metrics if key.endswith(("_p50", "_p95", "_total", "_corpus"))):
         table.add_row(label(name), number(metrics[name]))
