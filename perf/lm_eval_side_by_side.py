@@ -1,6 +1,6 @@
 """Log-likelihoods, accuracies and wall time beside lm-evaluation-harness 0.4.13, on the same ONNX folder, in one run.
 
-    python perf/lm_eval_side_by_side.py ../shared/benchmarks --gguf GGUF [--items 50] [--tasks mmlu ...] [--threads 2]
+    python perf/lm_eval_side_by_side.py ../shared/benchmarks --gguf GGUF [--items 50] [--subjects 10] [--threads 2]
     python perf/lm_eval_side_by_side.py ../shared/benchmarks --equality FILE --items 200 [--minutes 7]
 
 Needs an environment with bakeoff, lm_eval==0.4.13, torch, transformers and safetensors. The harness's own task files
@@ -44,7 +44,7 @@ from bakeoff.benchmarks.registry import find
 from bakeoff.catalog.gguf.graph import LOGITS_FROM
 from bakeoff.models.onnx_chat import OnnxChatModel
 
-MMLU_SUBJECTS = 10
+GENAI = "harness, onnxruntime-genai"
 READS_TOKENIZER_JSON = "PreTrainedTokenizerFast"
 """Transformers 5 splits text as GPT-2 does where tokenizer_config.json says GPT2Tokenizer, as SmolLM2's does, whatever
 tokenizer.json says: numbers, and line breaks before them, become other tokens than the model was trained on."""
@@ -59,32 +59,53 @@ class Part:
 
 
 @dataclass
-class Kept:
-    """A model of the harness whose log-likelihoods are kept in a file; exits when `seconds` are over."""
+class Ours:
+    """Bakeoff's model with the interface of a harness's."""
 
+    model: OnnxChatModel
+
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool) -> list[tuple[float, bool]]:
+        """Of each request: all choices of a prompt at once, prompts in order, as `bakeoff benchmark` asks."""
+        by_prompt: dict[str, list[str]] = {}
+        for request in requests:
+            by_prompt.setdefault(request.args[0], []).append(request.args[1])
+        scores = {}
+        for prompt, choices in sorted(by_prompt.items()):
+            for choice, one in zip(choices, self.model.loglikelihood(prompt, choices, "truncate"), strict=True):
+                scores[prompt, choice] = one.logprob
+        return [(scores[request.args], False) for request in requests]
+
+
+@dataclass
+class Kept:
+    """A model whose log-likelihoods are kept in a file; ends the program where the time is over."""
+
+    contender: str
     model: Any
     path: Path
     name: str
-    seconds: float
+    ends: float
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool) -> list[tuple[float, bool]]:
-        """Of each request, from the file where it has them."""
-        started = time.perf_counter()
+        """Of each request, from the file where it has them, a prompt at a time."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         known = dict(json.loads(line) for line in lines)
-        for done, request in enumerate(requests, 1):
-            if self._key(request) in known:
-                continue
-            if time.perf_counter() - started > self.seconds:
-                raise SystemExit(f"{done - 1} of {len(requests)} requests: run it again to go on")
-            ((score, _),) = self.model.loglikelihood([request], disable_tqdm=True)
-            known[self._key(request)] = score
+        left: dict[str, list[Any]] = {}
+        for request in requests:
+            if self._key(request) not in known:
+                left.setdefault(request.args[0], []).append(request)
+        for number, (_, same) in enumerate(sorted(left.items())):
+            if time.perf_counter() > self.ends:
+                raise SystemExit(f"{self.contender}: {len(left) - number} prompts are left: run it again to go on")
+            scores = self.model.loglikelihood(same, disable_tqdm=True)
             with self.path.open("a") as file:
-                file.write(json.dumps([self._key(request), score]) + "\n")
+                for request, (score, _) in zip(same, scores, strict=True):
+                    known[self._key(request)] = score
+                    file.write(json.dumps([self._key(request), score]) + "\n")
         return [(known[self._key(request)], False) for request in requests]
 
     def _key(self, request: Any) -> str:
-        return hashlib.sha256(json.dumps([self.name, *request.args]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.contender, self.name, *request.args]).encode()).hexdigest()
 
 
 def main() -> None:
@@ -94,21 +115,23 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--tasks", nargs="+", default=["hellaswag", "truthfulqa", "mmlu"])
+    parser.add_argument("--subjects", type=int, default=10, help="of MMLU, the items in equal parts")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--equality", type=Path, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = all_logits_copy(catalog.ensure(options.model, print), Path(scratch) / "onnx", options.threads)
-        mine = OnnxChatModel(folder, folder.name)
-        genai = ONNXRuntimeGenAILM(str(folder))
-        peers: dict[str, Any] = {"harness, onnxruntime-genai": genai}
+        mine = Ours(OnnxChatModel(folder, folder.name))
+        contenders: dict[str, Any] = {"Bakeoff": mine, GENAI: ONNXRuntimeGenAILM(str(folder))}
         if options.equality:
-            peers = {"harness, onnxruntime-genai": Kept(genai, options.equality, options.model, options.minutes * 60)}
+            ends = time.perf_counter() + options.minutes * 60
+            kept = {one: Kept(one, model, options.equality, options.model, ends) for one, model in contenders.items()}
+            contenders = dict(kept)
         elif options.gguf:
-            peers["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
+            contenders["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
         for name in options.tasks:
-            measure(name, parts_of(name, options.data, options.items), mine, peers)
+            measure(name, parts_of(name, options.data, options.items, options.subjects), contenders)
 
 
 def all_logits_copy(source: Path, target: Path, threads: int | None) -> Path:
@@ -147,14 +170,14 @@ def hugging_face(gguf: Path, tokenizer: Path, folder: Path) -> HFLM:
     return HFLM(pretrained=str(folder), tokenizer=str(tokenizer), device="cpu", dtype="bfloat16", batch_size=8)
 
 
-def parts_of(name: str, data: Path, count: int) -> list[Part]:
+def parts_of(name: str, data: Path, count: int, mmlu_subjects: int) -> list[Part]:
     task = find(name)
     rows = load_rows(task.questions, data / name).records
     if name == "mmlu":
         assert task.examples
         dev = load_rows(task.examples, data / name).records
         parts = []
-        subjects = sorted({row["subject"] for row in rows})[:: 57 // MMLU_SUBJECTS][:MMLU_SUBJECTS]
+        subjects = sorted({row["subject"] for row in rows})[:: 57 // mmlu_subjects][:mmlu_subjects]
         for subject in subjects:
             of_subject = [row for row in rows if row["subject"] == subject][: -(-count // len(subjects))]
             splits = {"test": of_subject, "dev": [row for row in dev if row["subject"] == subject]}
@@ -178,50 +201,40 @@ def harness_task(file: str, splits: Mapping[str, Sequence[Any]]) -> Configurable
     return task
 
 
-def measure(name: str, parts: Sequence[Part], mine: OnnxChatModel, peers: Mapping[str, Any]) -> None:
-    """Print a table of the task, one row a contender."""
+def measure(name: str, parts: Sequence[Part], contenders: Mapping[str, Any]) -> None:
+    """Print a table of the task, one row a contender; the first is Bakeoff."""
     for part in parts:
         part.theirs.build_all_requests(limit=None, rank=0, world_size=1)
-    started = time.perf_counter()
-    ours = answer(name, parts, mine)
-    seconds = {"Bakeoff": time.perf_counter() - started}
     requests = [instance for part in parts for instance in part.theirs.instances]
-    same = [instance.args in ours for instance in requests]
+    ours = {(item.prompt, choice) for part in parts for item in part.items for choice in item.choices}
+    same = sum(instance.args in ours for instance in requests)
+    items = len({item.prompt for part in parts for item in part.items})
     console = Console(width=140, highlight=False)
-    console.print(f"{name}: {sum(same)} of {len(same)} requests of the harness are Bakeoff's, word for word")
-    table = Table(name, "seconds", "x", "greatest difference", "differences > 1e-3", "accuracies", "items changed")
-    correct = accuracies(parts, ours)
+    console.print(f"{name}: {items} items, {same} of {len(requests)} requests are Bakeoff's, word for word")
     distinct = list({instance.args: instance for instance in requests}.values())
-    table.add_row("Bakeoff", f"{seconds['Bakeoff']:.1f}", "1.0", "-", "-", shown(correct), "-")
-    for peer, model in peers.items():
-        started = time.perf_counter()
+    table = Table(name, "s", "CPU s", "x", "CPU x", "greatest difference", "> 1e-3", "accuracies", "items changed")
+    first: tuple[float, float, list[float], dict[str, list[float]]] | None = None
+    for contender, model in contenders.items():
+        model.loglikelihood(distinct[:1], disable_tqdm=True)  # loads what is loaded late
+        started, cpu_started = time.perf_counter(), time.process_time()
         scores = [score for score, _ in model.loglikelihood(distinct, disable_tqdm=True)]
-        seconds[peer] = time.perf_counter() - started
-        apart = [abs(a - ours[instance.args]) for a, instance in zip(scores, distinct, strict=True)]
-        theirs = accuracies(parts, {one.args: score for one, score in zip(distinct, scores, strict=True)})
-        changed = sum(
-            abs(a - b) > 1e-3 for metric in correct for a, b in zip(correct[metric], theirs[metric], strict=True)
-        )
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+        values = accuracies(parts, {one.args: score for one, score in zip(distinct, scores, strict=True)})
+        first = first or (seconds, cpu, scores, values)
+        apart = [abs(a - b) for a, b in zip(scores, first[2], strict=True)]
+        changed = sum(abs(a - b) > 1e-3 for m in values for a, b in zip(values[m], first[3][m], strict=True))
         table.add_row(
-            peer,
-            f"{seconds[peer]:.1f}",
-            f"{seconds[peer] / seconds['Bakeoff']:.1f}",
+            contender,
+            f"{seconds:.1f}",
+            f"{cpu:.1f}",
+            f"{seconds / first[0]:.1f}",
+            f"{cpu / first[1]:.1f}",
             f"{max(apart):.1e}",
             f"{sum(one > 1e-3 for one in apart)} of {len(apart)}",
-            shown(theirs),
+            shown(values),
             str(changed),
         )
     console.print(table)
-
-
-def answer(name: str, parts: Sequence[Part], model: OnnxChatModel) -> dict[tuple[str, str], float]:
-    """The log-likelihood of each choice by prompt and choice, in the order in which the benchmark asks."""
-    items = {item.prompt: item for part in parts for item in part.items}
-    scores = {}
-    for prompt, item in sorted(items.items()):
-        for choice, one in zip(item.choices, model.loglikelihood(prompt, item.choices, "truncate"), strict=True):
-            scores[prompt, choice] = one.logprob
-    return scores
 
 
 def accuracies(parts: Sequence[Part], scores: Mapping[tuple[str, str], float]) -> dict[str, list[float]]:
