@@ -36,6 +36,11 @@ class EndpointError(BakeoffError):
         self.status = status
         self.retryable = retryable
 
+    @property
+    def final(self) -> bool:
+        """Whether no request can succeed: a wrong key, missing rights or deployment."""
+        return self.status in (401, 403, 404)
+
 
 class UnreachableError(EndpointError):
     """An endpoint gave no HTTP answer at all: no such host, nobody listens, or only silence."""

@@ -12,7 +12,7 @@ from bakeoff.benchmarks.hellaswag import HELLASWAG
 from bakeoff.benchmarks.mmlu import CLOZE, LETTERS
 from bakeoff.benchmarks.run import Result, Settings, run_task
 from bakeoff.benchmarks.truthfulqa import GENERATION
-from bakeoff.errors import InputError
+from bakeoff.errors import EndpointError, InputError, NotSupportedError
 from bakeoff.metrics.intervals import wilson_interval
 
 
@@ -114,6 +114,19 @@ def test_an_error_is_not_a_wrong_answer_and_is_tried_again(mmlu_folder: Path, tm
     again = ScriptedModel(always_b)
     assert run(again, mmlu_folder, tmp_path / "out").metrics["acc"] == pytest.approx(5 / 9)
     assert len(again.asked) == 1
+
+
+def test_a_model_that_can_answer_nothing_ends_the_run(mmlu_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotSupportedError, match="--method generate asks for the letter"):
+        run(ScriptedModel(writes=lambda prompt: "B"), mmlu_folder, tmp_path / "out")
+    model = ScriptedModel(writes=refuse)
+    with pytest.raises(EndpointError, match="wrong key"):
+        run(model, mmlu_folder, tmp_path / "out", method="generate")
+    assert len(model.asked) == 1
+
+
+def refuse(prompt: str) -> str:
+    raise EndpointError("wrong key", status=401)
 
 
 def test_generate_asks_for_the_letter_and_reads_it_strictly(mmlu_folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from bakeoff.benchmarks.answers import Answers, Record, key_of
 from bakeoff.benchmarks.estimate import probes, seconds_of, spoken
 from bakeoff.benchmarks.items import Item
 from bakeoff.benchmarks.tasks import Task
-from bakeoff.errors import BakeoffError
+from bakeoff.errors import BakeoffError, EndpointError, NotSupportedError, SignInError
 from bakeoff.experiments.progress import shown_progress
 from bakeoff.models.base import ChatModel, Message, Parameters
 
@@ -29,7 +29,7 @@ class Asking:
     errors: dict[str, str] = field(default_factory=dict)
 
     def find(self, items: Sequence[Item]) -> None:
-        """Take the answers that are there, and say how long the others will take."""
+        """Take the answers that are there, and say how long the others will take; raises as `ask` does."""
         known = self.answers.read()
         keys = {item.id: self._key(item) for item in items}
         self.records |= {item.id: known[keys[item.id]] for item in items if keys[item.id] in known}
@@ -38,10 +38,13 @@ class Asking:
         left = self._left(items)
         if sample := probes(left):
             seconds = seconds_of(left, sample, self._answer)
-            self.report(f"{self.task.name}: {len(left):,} items will take about {spoken(seconds)}")
+            self.report(f"{self.task.name}: {len(left):,} items will take about {spoken(seconds)}{self._threads()}")
 
     def ask(self, items: Sequence[Item]) -> None:
-        """Ask what has no answer yet, in the order of the prompts, so that prefixes are shared."""
+        """Ask what has no answer yet, in the order of the prompts, so that prefixes are shared.
+
+        Raises NotSupportedError, SignInError and EndpointError where no item can have an answer from this model.
+        """
         left = self._left(items)
         if not left:
             return
@@ -52,13 +55,24 @@ class Asking:
                 self._answer(item)
                 progress.update(done, len(self.errors))
 
+    def _threads(self) -> str:
+        if self.model.identity.provider != "onnx" or self.model.identity.execution_provider != "cpu":
+            return ""
+        from bakeoff.models.onnx_runtime import thread_count
+
+        return f" on {thread_count()} threads"
+
     def _left(self, items: Sequence[Item]) -> list[Item]:
         return sorted((item for item in items if item.id not in self.records), key=lambda item: item.prompt)
 
     def _answer(self, item: Item) -> None:
         try:
             record = self._put(item)
+        except NotSupportedError as error:
+            raise NotSupportedError(f"{error}; --method generate asks for the letter instead") from error
         except BakeoffError as error:
+            if isinstance(error, SignInError) or (isinstance(error, EndpointError) and error.final):
+                raise
             self.errors[item.id] = str(error)
             return
         self.errors.pop(item.id, None)

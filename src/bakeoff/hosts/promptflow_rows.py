@@ -6,12 +6,10 @@ from promptflow.tracing._operation_context import OperationContext
 
 from bakeoff.errors import BakeoffError, EndpointError
 
-UNUSABLE = (401, 403, 404)
-
 
 def stop_if_unusable(error: BakeoffError) -> None:
     """Raise UserErrorException where no row can succeed: a wrong key, missing rights or deployment."""
-    if isinstance(error, EndpointError) and error.status in UNUSABLE:
+    if isinstance(error, EndpointError) and error.final:
         raise UserErrorException(str(error)) from None
 
 
