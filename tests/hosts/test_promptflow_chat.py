@@ -7,7 +7,7 @@ from promptflow.exceptions import UserErrorException
 from promptflow.tracing._operation_context import OperationContext
 
 from bakeoff.errors import EndpointError, InputError, ModelNotFoundError, PromptTooLongError
-from bakeoff.hosts import promptflow_chat, promptflow_rows
+from bakeoff.hosts import promptflow_chat
 from bakeoff.hosts.promptflow_chat import chat_turn, to_messages
 from bakeoff.models.base import Completion, Message, ModelIdentity, Parameters
 
@@ -130,7 +130,7 @@ def test_a_filtered_answer_keeps_its_beginning_and_an_empty_one_is_reported(
         ask()
 
 
-@pytest.mark.parametrize("status", promptflow_rows.UNUSABLE)
+@pytest.mark.parametrize("status", [401, 403, 404])
 def test_an_endpoint_that_no_row_can_use_fails_a_batch_too(model: FakeModel, batch: list[str], status: int) -> None:
     model.result = EndpointError("check the key", status=status)
     with pytest.raises(UserErrorException, match="check the key"):
