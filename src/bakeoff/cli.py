@@ -11,6 +11,7 @@ from bakeoff import (
     benchmark_command,
     catalog,
     connections_command,
+    finetune_command,
     guide_command,
     index_command,
     run_command,
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     index_command.add_verb(verbs)
     benchmark_command.add_verb(verbs)
     connections_command.add_verb(verbs)
+    finetune_command.add_verb(verbs)
     guide_command.add_verb(verbs)
     serve_command.add_verb(verbs)
     submit_command.add_verb(verbs)

@@ -175,7 +175,9 @@ def _variant(name: str, data: Any, where: str) -> Variant:
     values = _fields(data, where, {"size": str, "sources": list}, {"import": dict, "files": dict})
     importer = None
     if "import" in values:
-        step = _fields(values["import"], f"{where}: import", {"from": str, "version": int}, {"precision": str})
+        step = _fields(
+            values["import"], f"{where}: import", {"from": str, "version": int}, {"precision": str, "option": str}
+        )
         if step["from"] not in IMPORTS:
             raise InputError(f"{where}: import from {step['from']!r}: only {' and '.join(IMPORTS)} can be imported")
         importer = " ".join(str(part) for part in step.values())

@@ -27,7 +27,7 @@ def pull(name: str, variant: str | None = None, report: Report = silent) -> Path
         if earlier and not (outdated(model, earlier) or _told(manifest.all_problems(final, earlier), report)):
             report(f"{model.name} is ready: {final}")
             return final
-        source, fetched = _fetch(model, earlier, stage / "downloads", report)
+        source, fetched = fetch(model, earlier, stage / "downloads", report)
         build = stage / "build"
         if model.variant.importer:
             _import(model.variant, fetched.folder, build, report)
@@ -76,7 +76,8 @@ def _told(problems: list[manifest.Problem], report: Report) -> bool:
     return bool(problems)
 
 
-def _fetch(model: Model, earlier: Manifest | None, downloads: Path, report: Report) -> tuple[Source, Fetched]:
+def fetch(model: Model, earlier: Manifest | None, downloads: Path, report: Report) -> tuple[Source, Fetched]:
+    """The files of a model from the first of its sources that gives the right bytes. Raises DownloadError."""
     trusted = earlier if earlier and not model.variant.pinned and not model.variant.importer else None
     reasons = []
     for source in _sources(model):

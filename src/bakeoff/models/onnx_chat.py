@@ -61,6 +61,15 @@ class OnnxChatModel:
         """Tokens of a text, without a chat template; what looks like a control token counts as text."""
         return len(self._encoder.encode([Part(text)]))
 
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The token ids that the model is asked with; raises as `stream` does for bad messages."""
+        return [int(token) for token in self._prompts.build(messages, Parameters(max_new_tokens=1)).ids]
+
+    def answer_ids(self, text: str) -> list[int]:
+        """The token ids of an answer with the token that ends it: what a model would have written."""
+        end = min(self._runtime.end_tokens)
+        return [*(int(token) for token in self._encoder.encode([Part(text)])), end]
+
     def stream(
         self, messages: Sequence[Message], parameters: Parameters = Parameters(), top_logprobs: int | None = None
     ) -> Iterator[Delta]:

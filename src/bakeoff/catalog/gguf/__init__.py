@@ -2,23 +2,40 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bakeoff.catalog.gguf.reader import GgufFile
 
 
-def import_gguf(gguf: Path, out: Path, report: Callable[[str], None], precision: str | None = None) -> None:
+ADAPTERS = "adapters"
+
+
+def import_gguf(gguf: Path, out: Path, report: Callable[[str], None], option: str | None = None) -> None:
     """Write a complete onnxruntime-genai folder into the existing empty directory `out`.
 
     Takes the llama architecture with F32, F16, Q4_0, Q4_1 or Q8_0 tensors. `report` gets one line a step.
-    precision: fp32, int8 or int4 stores the matrices anew; None keeps them exactly as they are in the file.
+    option: as for `write_folder`.
     Raises ModelCorruptError for a damaged file and NotSupportedError for one of another kind.
+    """
+    from bakeoff.catalog.gguf.reader import GgufFile
+
+    report(f"import: reading {gguf.name}")
+    write_folder(GgufFile(gguf), out, report, option)
+
+
+def write_folder(source: "GgufFile", out: Path, report: Callable[[str], None], option: str | None = None) -> None:
+    """Write the folder of an opened file, whose tensors may have been replaced.
+
+    option: fp32, int8 or int4 stores the matrices anew; None keeps them exactly as they are in the file, and so does
+    ADAPTERS, which gives every matrix of a layer the inputs of a LoRA adapter (see `graph.GraphWriter`).
     """
     from bakeoff.catalog.gguf.config import write_config
     from bakeoff.catalog.gguf.graph import write_graph
-    from bakeoff.catalog.gguf.reader import GgufFile
     from bakeoff.catalog.gguf.tokenizer import write_tokenizer
 
-    report(f"import: reading {gguf.name}")
-    source = GgufFile(gguf)
-    write_graph(source, out, report, precision)
+    adapters = option == ADAPTERS
+    write_graph(source, out, report, None if adapters else option, adapters=adapters)
     report("import: tokenizer and configuration")
     write_tokenizer(source, out)
     write_config(source, out)

@@ -24,11 +24,17 @@ INT8_ACTIVATIONS = 4  # MatMulNBits accuracy_level: activations in int8 blocks, 
 
 
 class GraphWriter:
-    """Collects nodes and writes weights straight to the external data file, so memory stays flat."""
+    """Collects nodes and writes weights straight to the external data file, so memory stays flat.
 
-    def __init__(self, folder: Path, precision: str | None = None):
+    adapters: each product `name` of a layer also takes a LoRA adapter, by two optional inputs: `name.lora_A` [inputs,
+    rank] and `name.lora_B` [rank, outputs], which adds `x @ A @ B`. Their default has rank 0 and adds nothing.
+    """
+
+    def __init__(self, folder: Path, precision: str | None = None, *, adapters: bool = False):
         self.folder = folder
         self.precision = precision
+        self.adapters = adapters
+        self.adapter_inputs: list[ValueInfoProto] = []
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self._data = (folder / DATA_FILE).open("wb")
@@ -63,7 +69,22 @@ class GraphWriter:
         return outputs[0]
 
     def matmul(self, x: str, weights: Matrix, name: str, sums: str | None = None) -> str:
-        """`x @ weights.T`; `sums` names the block sums of x where the weights have offsets."""
+        """`x @ weights.T`, with an adapter's share where the graph takes one; `sums` names the block sums of x where
+        the weights have offsets."""
+        if not (self.adapters and name.startswith("blk.")):
+            return self._product(x, weights, name, sums)
+        product = self._product(x, weights, f"{name}.base", sums)
+        return self.op("Add", [product, self._adapter(x, name, weights.columns, len(weights.packed))], name)
+
+    def _adapter(self, x: str, name: str, columns: int, rows: int) -> str:
+        for part, shape in (("lora_A", (columns, 0)), ("lora_B", (0, rows))):
+            self.constant(f"{name}.{part}", np.zeros(shape, np.float32))
+            dimensions = [size or f"{name}.rank" for size in shape]
+            self.adapter_inputs.append(value(f"{name}.{part}", TensorProto.FLOAT, dimensions))
+        down = self.op("MatMul", [x, f"{name}.lora_A"], f"{name}.lora_down")
+        return self.op("MatMul", [down, f"{name}.lora_B"], f"{name}.lora_up")
+
+    def _product(self, x: str, weights: Matrix, name: str, sums: str | None) -> str:
         if weights.scales is None:
             return self.op("MatMul", [x, self.constant(f"{name}.weight", weights.packed.T)], name)
         rows, blocks = weights.scales.shape
@@ -92,19 +113,26 @@ class GraphWriter:
 
     def finish(self, inputs: list[Any], outputs: list[Any]) -> None:
         self._data.close()
-        graph = helper.make_graph(self.nodes, "llama", inputs, outputs, self.initializers)
+        graph = helper.make_graph(self.nodes, "llama", [*inputs, *self.adapter_inputs], outputs, self.initializers)
         opsets = [helper.make_opsetid("", 21), helper.make_opsetid(MICROSOFT, 1)]
         model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=10, producer_name="bakeoff")
         save(model, self.folder / MODEL_FILE)
 
 
-def write_graph(gguf: GgufFile, folder: Path, report: Callable[[str], None], precision: str | None = None) -> None:
+def write_graph(
+    gguf: GgufFile,
+    folder: Path,
+    report: Callable[[str], None],
+    precision: str | None = None,
+    *,
+    adapters: bool = False,
+) -> None:
     """Write model.onnx and its weights into `folder`; raises as GgufFile.tensor and read_matrix do.
 
-    precision: of the matrices, one of weights.PRECISIONS; None keeps the blocks of the file.
+    precision: of the matrices, one of weights.PRECISIONS; None keeps the blocks of the file. adapters: see GraphWriter.
     """
     p = gguf.hyperparameters
-    graph = GraphWriter(folder, precision)
+    graph = GraphWriter(folder, precision, adapters=adapters)
     mask_inputs(graph)
     rotary_caches(graph, p)
     embedding = graph.matrix(gguf, "token_embd.weight", p.vocab, p.hidden)
