@@ -18,6 +18,8 @@ def look(
     model: str,
     max_new_tokens: int,
     temperature: float,
+    detail: str,
+    allow_http: bool,
     connection: Connection = None,
 ) -> dict:
     """The whole record of a multimodal model's answer about the pictures."""
@@ -29,5 +31,7 @@ def look(
         model=model,
         max_new_tokens=max_new_tokens,
         temperature=temperature,
+        detail=detail,
+        allow_http=allow_http,
         connection=connection,
     )

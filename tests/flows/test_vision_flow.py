@@ -28,14 +28,16 @@ def questions() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def rows(pf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Five rows and their evaluation: two of one receipt, two pictures in one row, a count, a file that is no image."""
+    """Six rows and their evaluation: two of one receipt, two pictures in one row, a count, a file that is no image, and
+    a web address."""
     folder = tmp_path_factory.mktemp("vision")
     known = questions()
     pair = {**known["receipt-002"], "id": "pair"}
     pair["image"] = [{"data:image/png;path": "images/sign-00.png"}, pair["image"]]
     count = next(row for row in known.values() if row["question_type"] == "count" and "receipt" in row["image_id"])
     broken = {**known["receipt-001"], "id": "broken", "image": {"data:image/png;path": "images/broken.png"}}
-    data = [known["receipt-001"], known["receipt-002"], pair, count, broken]
+    address = {**broken, "id": "address", "image": {"data:image/png;url": "http://pictures.example/a.png"}}
+    data = [known["receipt-001"], known["receipt-002"], pair, count, broken, address]
     (folder / "images").mkdir()
     for name in {"sign-00", "receipt-00", count["image_id"]}:
         shutil.copy(IMAGES / f"{name}.png", folder / "images")
@@ -79,14 +81,19 @@ def test_a_file_that_is_no_image_is_a_row_with_an_error(rows: dict[str, Any]):
     assert "not an image" in row["completion"]["error"]
 
 
+def test_a_web_address_is_refused_unless_it_is_allowed(rows: dict[str, Any]):
+    completion = rows["answers"]["address"]["completion"]
+    assert "(http://pictures.example/a.png): web addresses are refused" in completion["error"]
+
+
 def test_the_evaluation_scores_answers_and_reading(rows: dict[str, Any]):
     metrics = rows["metrics"]
-    assert metrics["rows_expected"] == 5
-    assert metrics["rows_errored"] == 1
+    assert metrics["rows_expected"] == 6
+    assert metrics["rows_errored"] == 2
     assert metrics["exact_match_rows_scored"] == 4
     assert metrics["exact_match"] >= 0.75
-    assert metrics["exact_match_coverage"] == pytest.approx(0.8)
-    assert metrics["category_receipt_rows"] == 5
+    assert metrics["exact_match_coverage"] == pytest.approx(4 / 6)
+    assert metrics["category_receipt_rows"] == 6
 
 
 def test_a_multimodal_endpoint_gets_the_picture(pf):
@@ -95,6 +102,7 @@ def test_a_multimodal_endpoint_gets_the_picture(pf):
             *("flow", "test", "--flow", FLOW, "--inputs"),
             f"image={IMAGES / 'receipt-00.png'}",
             "question=What is it?",
+            "detail=low",
             "model=openai:gpt-4o",
             env={"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "none"},
         )
@@ -102,3 +110,4 @@ def test_a_multimodal_endpoint_gets_the_picture(pf):
     assert output["source"] == "image"
     assert output["answer"].startswith("You said")
     assert "data:image/png;base64," in output["answer"]
+    assert '"detail": "low"' in output["answer"]

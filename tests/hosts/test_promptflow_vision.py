@@ -1,11 +1,15 @@
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image as pillow
 from PIL import ImageDraw, ImageFont
+from promptflow._utils.multimedia_utils import BasicMultimediaProcessor
+from promptflow.contracts.flow import FlowInputDefinition
 from promptflow.contracts.multimedia import Image as FlowImage
+from promptflow.contracts.tool import ValueType
 from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import EndpointError, ModelNotFoundError
@@ -32,7 +36,7 @@ class Model:
         self.outcome = outcome
 
     def complete(self, messages: Any, parameters: Any) -> Completion:
-        self.messages = messages
+        self.messages, self.parameters = messages, parameters
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return Completion(self.outcome, "stop", self.identity, total_time=1.0)
@@ -51,8 +55,9 @@ def use(monkeypatch: pytest.MonkeyPatch, model: Model) -> Model:
     return model
 
 
-def look(image: Any) -> dict[str, Any]:
+def look(image: Any, **more: Any) -> dict[str, Any]:
     return promptflow_vision.look(
+        **more,
         system="Be brief.",
         image=image,
         question="What is it?",
@@ -118,6 +123,49 @@ def test_a_multimodal_model_gets_the_pictures_scaled_for_the_cloud(monkeypatch: 
     message = model.messages[-1]
     assert message.text == "What is it?"
     assert [pillow.open(io.BytesIO(image.data)).size for image in message.images] == [(40, 40), (2048, 512)]
+
+
+@pytest.mark.parametrize(("detail", "size"), [("low", (512, 128)), ("high", (2048, 512))])
+def test_pictures_are_scaled_to_what_is_seen_of_them(
+    monkeypatch: pytest.MonkeyPatch, detail: str, size: tuple[int, int]
+):
+    model = use(monkeypatch, Model("red"))
+    look(png((4000, 1000)), detail=detail)
+    (image,) = model.messages[-1].images
+    assert pillow.open(io.BytesIO(image.data)).size == size
+    assert model.parameters.image_detail == detail
+
+
+def test_a_detail_that_does_not_exist_stops(monkeypatch: pytest.MonkeyPatch):
+    use(monkeypatch, Model())
+    with pytest.raises(UserErrorException, match="image_detail is 'fine'"):
+        look(png(), detail="fine")
+
+
+ADDRESS = "https://pictures.example/cat.png"
+
+
+@pytest.mark.parametrize("given", [{"data:image/png;url": ADDRESS}, ADDRESS])
+def test_an_address_is_fetched_by_the_flow_alone_and_only_where_it_may(
+    monkeypatch: pytest.MonkeyPatch, reported: list[str], given: Any
+):
+    monkeypatch.setattr("requests.get", lambda *_, **__: pytest.fail("Prompt Flow fetched it"))
+    inputs = {"image": FlowInputDefinition(type=ValueType.IMAGE)}
+    arrived = BasicMultimediaProcessor().load_multimedia_data(
+        inputs, {"image": [given, FlowImage(png(), "image/png")]}
+    )["image"]
+    monkeypatch.setattr(promptflow_vision, "read_text", lambda _: SimpleNamespace(lines=()))
+    fetched: list[str] = []
+    monkeypatch.setattr("bakeoff.vision.images.fetch", lambda url, limit: fetched.append(url) or png((30, 30)))
+    model = use(monkeypatch, Model("red"))
+    refused = look(arrived)["error"]
+    assert f"image 1 ({ADDRESS}): web addresses are refused" in refused
+    assert promptflow_vision.read(arrived)["error"] == refused
+    assert fetched == []
+    look(arrived, allow_http=True)
+    assert [pillow.open(io.BytesIO(image.data)).size for image in model.messages[-1].images] == [(30, 30), (40, 40)]
+    assert promptflow_vision.read(arrived, allow_http=True)["error"] == ""
+    assert fetched == [ADDRESS] * 2
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,18 @@ def test_the_request_to_a_compatible_server(server: ScriptedServer) -> None:
     }
 
 
+def test_how_closely_an_image_is_looked_at_is_sent_only_when_it_was_said(server: ScriptedServer) -> None:
+    server.script = [sse(*ANSWER), sse(*ANSWER)]
+    messages = [Message("user", "What is this?", (Image(b"\x89PNG", "image/png"),))]
+    for detail in ("low", "auto"):
+        server.model().complete(messages, Parameters(image_detail=detail))
+    low, auto = (request.body["messages"][0]["content"][1]["image_url"] for request in server.requests)
+    assert low == {"url": "data:image/png;base64,iVBORw==", "detail": "low"}
+    assert auto == {"url": "data:image/png;base64,iVBORw=="}
+    with pytest.raises(InputError, match="image_detail is 'fine': use auto, low, high"):
+        Parameters(image_detail="fine")
+
+
 def test_the_request_to_azure_openai(server: ScriptedServer) -> None:
     filter_note = {"id": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
     server.script = [sse(filter_note, *ANSWER)]

@@ -2,23 +2,26 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_chat import to_messages
+from bakeoff.hosts.promptflow_images import address_of, leave_addresses_alone
 from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
-from bakeoff.models.base import Completion, Image, Message, ModelIdentity, Parameters
+from bakeoff.models.base import ChatModel, Completion, Image, Message, ModelIdentity, Parameters
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.serving.shared import SharedChatModel
 from bakeoff.vision.fields import Field, best_field, fields
-from bakeoff.vision.images import CLOUD, LOCAL, Budget, load_images
+from bakeoff.vision.images import CLOUD, LOCAL, LOW, Budget, load_images
 from bakeoff.vision.layout import to_text
 from bakeoff.vision.ocr import OcrLine, read_text
+
+leave_addresses_alone()
 
 SEES = ("auto", "yes", "no", "nothing")
 OCR = ModelIdentity("rapidocr", "onnx")
@@ -63,25 +66,33 @@ def look(
     model: str,
     max_new_tokens: int,
     temperature: float,
+    detail: str = "auto",
+    allow_http: bool = False,
     connection: Any = None,
 ) -> dict[str, Any]:
-    """The record of a multimodal model's answer about the pictures; failures as in `promptflow_chat.chat_turn`."""
-    try:
-        loaded = load_model(model, connection)
-        parameters = Parameters(max_new_tokens, temperature, overflow="truncate")
-    except BakeoffError as error:
-        raise UserErrorException(str(error)) from None
-    try:
-        pictures = _pictures(image, LOCAL if isinstance(loaded, OnnxChatModel | SharedChatModel) else CLOUD)
+    """The record of a multimodal model's answer about the pictures; failures as in `promptflow_chat.chat_turn`.
+
+    detail: `auto`, `low` or `high`; pictures are scaled down to what the model sees of them at that.
+    allow_http: whether web addresses are fetched, within the limits of `bakeoff.vision.fetch`.
+    """
+
+    def messages(loaded: ChatModel) -> list[Message]:
+        budget = LOCAL if isinstance(loaded, OnnxChatModel | SharedChatModel) else CLOUD
+        pictures = _pictures(image, LOW if detail == "low" else budget, allow_http)
         *before, last = to_messages(system, question, chat_history)
-        completion = complete(loaded, [*before, Message("user", last.text, pictures)], parameters)
-    except (InputError, EndpointError) as error:
-        stop_if_unusable(error)
-        completion = Completion("", "error", loaded.identity, error=str(error))
-    return _record(completion)
+        return [*before, Message("user", last.text, pictures)]
+
+    return completed(
+        model,
+        connection,
+        messages,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        image_detail=detail,
+    )
 
 
-def read(image: Any, sees: str = "no") -> dict[str, Any]:
+def read(image: Any, sees: str = "no", allow_http: bool = False) -> dict[str, Any]:
     """What OCR reads in the pictures; where the model `sees` nothing, they are not read.
 
     `text` keeps rows and columns, for a model; `plain` has single spaces, for error rates; `fields` are pairs of `key`
@@ -92,7 +103,7 @@ def read(image: Any, sees: str = "no") -> dict[str, Any]:
     problem = ""
     try:
         if sees != "nothing":
-            pages = [read_text(picture).lines for picture in _pictures(image, LOCAL)]
+            pages = [read_text(picture).lines for picture in _pictures(image, LOCAL, allow_http)]
     except InputError as error:
         problem = str(error)
     return {
@@ -127,23 +138,44 @@ def ask(
     connection: Any = None,
 ) -> dict[str, Any]:
     """The record of a text model's answer from what OCR read; failures as in `promptflow_chat.chat_turn`."""
+
+    def messages(_: ChatModel) -> list[Message]:
+        turns = to_messages(system, question, chat_history)
+        instructions = [message for message in turns if message.role == "system"]
+        history = turns[len(instructions) : -1]
+        prompt = Message("user", f"Text in the picture:\n{text_of(ocr)}\n\nQuestion: {question}")
+        return [*instructions, *_EXAMPLES, *history, prompt]
+
+    return completed(model, connection, messages, max_new_tokens=max_new_tokens, temperature=temperature, stop=_STOP)
+
+
+def text_of(ocr: Mapping[str, Any]) -> str:
+    """The text that `read` gives, as a text model gets it. Raises InputError where the picture could not be read."""
+    if ocr["error"]:
+        raise InputError(ocr["error"])
+    return ocr["text"] or "(none)"
+
+
+def completed(
+    model: str, connection: Any, messages: Callable[[ChatModel], Sequence[Message]], **parameters: Any
+) -> dict[str, Any]:
+    """The record of a model's answer to the messages made for it; failures as in `promptflow_chat.chat_turn`.
+
+    messages: may raise InputError for a row that cannot be asked. parameters: of `Parameters`.
+    """
     try:
         loaded = load_model(model, connection)
-        parameters = Parameters(max_new_tokens, temperature, stop=_STOP, overflow="truncate")
+        wanted = Parameters(overflow="truncate", **parameters)
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
     try:
-        messages = to_messages(system, question, chat_history)
-        if ocr["error"]:
-            raise InputError(ocr["error"])
-        instructions = [message for message in messages if message.role == "system"]
-        history = messages[len(instructions) : -1]
-        prompt = Message("user", f"Text in the picture:\n{ocr['text'] or '(none)'}\n\nQuestion: {question}")
-        completion = complete(loaded, [*instructions, *_EXAMPLES, *history, prompt], parameters)
+        completion = complete(loaded, messages(loaded), wanted)
     except (InputError, EndpointError) as error:
         stop_if_unusable(error)
         completion = Completion("", "error", loaded.identity, error=str(error))
-    return _record(completion)
+    if completion.error and not completion.text:
+        report(completion.error)
+    return completion.to_dict()
 
 
 def answer(
@@ -170,16 +202,10 @@ def answer(
     return {"answer": asked["text"], "completion": asked, "source": source, **texts}
 
 
-def _pictures(image: Any, budget: Budget) -> tuple[Image, ...]:
-    """Prompt Flow hands over images as bytes; text that is no image arrives as a string."""
-    sources = list(image) if isinstance(image, list | tuple) else [image]
-    if not sources or any(source is None or source == "" for source in sources):
+def _pictures(image: Any, budget: Budget, allow_http: bool) -> tuple[Image, ...]:
+    """Prompt Flow hands over images as bytes, or as `promptflow_images` says; text that is no image as a string."""
+    given = list(image) if isinstance(image, list | tuple) else [image]
+    if not given or any(source is None or source == "" for source in given):
         raise InputError("the row has no image")
-    pictures = [bytes(source) if isinstance(source, bytes) else source for source in sources]
-    return tuple(loaded.image for loaded in load_images(pictures, budget=budget))
-
-
-def _record(completion: Completion) -> dict[str, Any]:
-    if completion.error and not completion.text:
-        report(completion.error)
-    return completion.to_dict()
+    sources = [address_of(source) or (bytes(source) if isinstance(source, bytes) else source) for source in given]
+    return tuple(loaded.image for loaded in load_images(sources, budget=budget, allow_http=allow_http))

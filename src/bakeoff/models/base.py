@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from bakeoff.errors import InputError
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "content_filter", "error"]
+ImageDetail = Literal["auto", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Parameters:
     seed: makes sampling repeatable where the provider can. stop: strings that end the answer and are not part of it.
     json_schema: a JSON schema that the answer must follow. overflow: what happens when the prompt does not fit into
     the context: `error`, or `truncate`, which drops the oldest history turns and says so in the completion.
+    image_detail: how closely an endpoint looks at images (OpenAI's `detail`); a local model takes them as they come.
     Raises InputError for values outside those ranges.
     """
 
@@ -52,6 +54,7 @@ class Parameters:
     stop: tuple[str, ...] = ()
     json_schema: Mapping[str, Any] | None = None
     overflow: Literal["error", "truncate"] = "error"
+    image_detail: ImageDetail = "auto"
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -62,6 +65,8 @@ class Parameters:
             raise InputError(f"top_p is {self.top_p}: it must be above 0 and at most 1")
         if self.overflow not in ("error", "truncate"):
             raise InputError(f"overflow is {self.overflow!r}: use 'error' or 'truncate'")
+        if self.image_detail not in get_args(ImageDetail):
+            raise InputError(f"image_detail is {self.image_detail!r}: use {', '.join(get_args(ImageDetail))}")
         if any(not s for s in self.stop):
             raise InputError("an empty stop string would end every answer at once")
 

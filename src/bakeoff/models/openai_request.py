@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bakeoff.errors import InputError
-from bakeoff.models.base import Message, Parameters
+from bakeoff.models.base import ImageDetail, Message, Parameters
 
 TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")
 OPTIONAL = ("stream_options", *TOKEN_LIMITS, "temperature", "top_p", "seed", "stream", "response_format")
@@ -24,7 +24,7 @@ def request_body(
         token_limit = next(name for name in TOKEN_LIMITS if name != token_limit)
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message) for message in messages],
+        "messages": [_message(message, parameters.image_detail) for message in messages],
         token_limit: parameters.max_new_tokens,
         "temperature": parameters.temperature,
         "stream": True,
@@ -43,7 +43,7 @@ def request_body(
     return {name: value for name, value in body.items() if name not in left_out}
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, detail: ImageDetail) -> dict[str, Any]:
     try:
         message.text.encode()
     except UnicodeEncodeError as error:
@@ -56,5 +56,6 @@ def _message(message: Message) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
     for image in message.images:
         url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"
-        parts.append({"type": "image_url", "image_url": {"url": url}})
+        image_url = {"url": url} if detail == "auto" else {"url": url, "detail": detail}
+        parts.append({"type": "image_url", "image_url": image_url})
     return {"role": message.role, "content": parts}

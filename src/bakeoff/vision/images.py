@@ -35,6 +35,8 @@ LOCAL = Budget(2048, 2048)
 CLOUD = Budget(2048, 768)
 """What GPT-4o sees at `detail: high`: it fits an image into 2048 x 2048 and then scales its short side down to 768
 before it cuts tiles of 512, so more pixels are sent for nothing (OpenAI, "Images and vision", "Calculating costs")."""
+LOW = Budget(512, 512)
+"""What it sees at `detail: low`, of any image, for a fixed number of tokens (the same page)."""
 
 
 @dataclass(frozen=True)
