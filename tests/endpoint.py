@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +20,9 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(says: str | Callable[[list[dict[str, Any]]], str] = "") -> Iterator[Endpoint]:
-    """Serve until the end of the block. says: every answer, or what makes one of the messages; without it the answer
-    repeats the question."""
+def endpoint(says: str | Mapping[str, str] | Callable[[list[dict[str, Any]]], str] = "") -> Iterator[Endpoint]:
+    """Serve until the end of the block. says: every answer, or one by model, or what makes one of the messages; without
+    it the answer repeats the question."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -32,7 +32,10 @@ def endpoint(says: str | Callable[[list[dict[str, Any]]], str] = "") -> Iterator
             question = content if isinstance(content, str) else json.dumps(content)
             if question.startswith("HTTP "):
                 return self.send(int(question.removeprefix("HTTP ")), {"error": {"message": "as you wished"}})
-            answer = says(request["messages"]) if callable(says) else says or f"You said {question}"
+            if callable(says):
+                answer = says(request["messages"])
+            else:
+                answer = (says if isinstance(says, str) else says[request["model"]]) or f"You said {question}"
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()

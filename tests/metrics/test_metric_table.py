@@ -1,7 +1,7 @@
 from rich.console import Console
 
 from bakeoff.metrics.chat import aggregate, score_row
-from bakeoff.metrics.table import blame_line, number, outcome_line, print_metrics
+from bakeoff.metrics.table import blame_line, code_line, number, outcome_line, print_metrics
 
 COMPLETION = {"finish_reason": "stop", "prompt_tokens": 9, "completion_tokens": 4, "total_time": 1.0}
 
@@ -53,3 +53,9 @@ def test_where_answers_were_lost_is_one_line() -> None:
     counts = {"blame_none": 42.0, "blame_packing": 19.0, "blame_generation": 206.0, "blame_retrieval": 0.0}
     assert blame_line(counts) == "where answers were lost: 206 generation, 19 packing; 42 right"
     assert blame_line({"blame_none": 3.0}) == "where answers were lost: nowhere; 3 right"
+
+
+def test_what_became_of_code_is_one_line() -> None:
+    counts = {"code_drew": 6.0, "code_unparsable": 9.0, "code_denied": 0.0, "category_bar_rows": 15.0}
+    assert code_line(counts) == "what became of the code: 9 unparsable, 6 drew"
+    assert code_line({"code_drew": 0.0}) == "what became of the code: there was none"

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-OUTCOME, BLAME, INTERVAL = "rows_", "blame_", "_ci_low"
+OUTCOME, BLAME, CODE, INTERVAL = "rows_", "blame_", "code_", "_ci_low"
 SPLITS = ("category", "degradation", "question_type")
 SECONDS = ("latency", "time_to_first_token", "retrieval_latency", "generation_latency")
 
@@ -18,6 +18,8 @@ def print_metrics(metrics: Mapping[str, float], console: Console | None = None) 
     console.print(outcome_line(metrics))
     if any(name.startswith(BLAME) for name in metrics):
         console.print(blame_line(metrics))
+    if any(name.startswith(CODE) for name in metrics):
+        console.print(code_line(metrics))
     console.print(metric_table(metrics))
     for table in (split_table(metrics, split) for split in SPLITS):
         if table.row_count:
@@ -38,6 +40,13 @@ def blame_line(metrics: Mapping[str, float]) -> str:
     right = counts.pop("none", 0)
     lost = ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
     return f"where answers were lost: {lost or 'nowhere'}; {right} right"
+
+
+def code_line(metrics: Mapping[str, float]) -> str:
+    """`what became of the code: 9 unparsable, 6 drew, 5 error`, from the counts of evaluations/chart_to_code."""
+    counts = {name.removeprefix(CODE): int(n) for name, n in metrics.items() if name.startswith(CODE) and n}
+    became = ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
+    return f"what became of the code: {became or 'there was none'}"
 
 
 def metric_table(metrics: Mapping[str, float]) -> Table:

@@ -6,10 +6,12 @@ signals). `cut_network` must run before the first thread starts, `lock` after ev
 """
 
 import ctypes
+import math
 import os
 import platform
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +84,8 @@ def cut_network() -> list[str]:
 def lock(*, memory_bytes: int, cpu_seconds: int, file_bytes: int, readable: Sequence[Path]) -> list[str]:
     """Limit this process and deny it files, processes and sockets; names the layers that are in force.
 
-    readable: folders from which files may still be opened for reading, for lazy imports and fonts.
+    cpu_seconds: from here on. readable: folders from which files may still be opened for reading, for lazy imports and
+    fonts.
     """
     folders = tuple(str(folder.resolve()) for folder in readable if folder.exists())
     layers = [*_limit(memory_bytes, cpu_seconds, file_bytes)]
@@ -101,7 +104,7 @@ def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
 
     limits = {
         resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_CPU: math.ceil(time.process_time()) + cpu_seconds,
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_NPROC: 0,

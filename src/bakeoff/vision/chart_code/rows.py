@@ -36,7 +36,7 @@ def score_row(
     row_id: str = "",
 ) -> dict[str, Any]:
     """The record of one answer: `id`, `category`, `outcome`, `code` (of CODE, "" where there was no answer to read),
-    and four columns for each metric.
+    `guard` (the layers of `lockdown` that were in force while it drew), and four columns for each metric.
 
     completion: as in `bakeoff.metrics.chat.score_row`. truth: the chart as `chart.read_truth` takes it.
     picture: the original as PNG or JPEG, to compare with what the code draws. Runs the code; never raises.
@@ -73,6 +73,7 @@ def score_row(
         "category": category,
         "outcome": outcome,
         "code": became,
+        "guard": ", ".join(drawing.layers) if drawing else "",
     }
     for metric, score in scores.items():
         row |= score.fields(metric)

@@ -39,12 +39,13 @@ class Drawing:
 
 
 def run_code(
-    code: str, *, timeout: float = 30, cpu_seconds: int = 10, memory_bytes: int = 1 << 30, output_bytes: int = 8 << 20
+    code: str, *, timeout: float = 60, cpu_seconds: int = 5, memory_bytes: int = 1 << 30, output_bytes: int = 8 << 20
 ) -> Drawing:
     """Draw the first figure of the code; call `parse.check_code` first: this is the second line of defence.
 
     The process has an empty working folder, a minimal environment and what `lockdown` leaves it; it and all it
-    started are killed after `timeout` seconds. Raises ChartCodeError where no chart comes back.
+    started are killed after `timeout` seconds, of which most are for a busy machine: `cpu_seconds` are what the code
+    itself may use. Raises ChartCodeError where no chart comes back.
     """
     order = {"code": code, "memory_bytes": memory_bytes, "cpu_seconds": cpu_seconds, "file_bytes": output_bytes}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
