@@ -57,6 +57,19 @@ class Browser:
         """Type into an element, as a keyboard does; ENTER is the Enter key."""
         self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
 
+    def click(self, element: str) -> None:
+        self._ask("POST", f"{self._session}/element/{element}/click", {})
+
+    def choose_file(self, button: str, file: Path) -> None:
+        """Click what opens a file dialog and choose a file; the dialog itself, which nobody could see, is left out."""
+        self.run(
+            "const click = HTMLInputElement.prototype.click;"
+            "HTMLInputElement.prototype.click = function () {"
+            "  this.type === 'file' ? document.body.append(this) : click.call(this) }"
+        )
+        self.click(button)
+        self.type(self.find("//input[@type='file']"), str(file))
+
     def text(self, element: str) -> str:
         """What an element shows."""
         return str(self._ask("GET", f"{self._session}/element/{element}/text"))

@@ -1,7 +1,10 @@
 """The chat page of `pf flow test --ui` in a real browser: type a question, read the answer."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import ENTER, Browser, chromium, needs_browser
@@ -26,13 +29,25 @@ def ask(browser: Browser, question: str, expected: str) -> None:
     pytest.fail(f"the page could not reach the flow three times: {question}")
 
 
+@contextmanager
+def chat_page(pf: Any, flow: str, profile: Path) -> Iterator[Browser]:
+    """The chat page of a flow, opened."""
+    test = ("flow", "test", "--flow", ROOT / "flows" / flow, "--ui", "--skip-open-browser")
+    with pf.running(*test, until="Press CTRL") as said, chromium(profile) as browser:
+        browser.open(re.search(r"http://\S+/ui/chat\S+", said)[0])  # type: ignore[index]
+        yield browser
+
+
 def test_a_question_typed_into_the_chat_page_is_answered(pf, tmp_path):
-    with (
-        pf.running(
-            "flow", "test", "--flow", ROOT / "flows/chat", "--ui", "--skip-open-browser", until="Press CTRL"
-        ) as said,
-        chromium(tmp_path) as browser,
-    ):
-        browser.open(re.search(r"http://\S+/ui/chat\S+", said)[0])
+    with chat_page(pf, "chat", tmp_path) as browser:
         ask(browser, "What is the capital of France?", "Paris")
         ask(browser, "And of Italy?", "Rome")
+
+
+def test_a_question_about_an_uploaded_picture_is_answered(pf, tmp_path):
+    with chat_page(pf, "vision", tmp_path) as browser:
+        upload = browser.find("//*[normalize-space(.)='image:']/following::*[@aria-label='Select another file'][1]")
+        browser.choose_file(upload, ROOT / "data/vision/questions/images/receipt-00.png")
+        browser.find("//input[starts-with(@value, '.promptflow/')]")
+        ask(browser, "What is the total on this receipt?", "EUR 64.05")
+        ask(browser, "And the date?", "26 May 2026")

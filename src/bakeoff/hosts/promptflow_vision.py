@@ -9,7 +9,7 @@ from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_chat import to_messages
-from bakeoff.hosts.promptflow_images import address_of, leave_addresses_alone
+from bakeoff.hosts.promptflow_images import address_of, mend_image_inputs
 from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import ChatModel, Completion, Image, Message, ModelIdentity, Parameters
@@ -21,7 +21,7 @@ from bakeoff.vision.images import CLOUD, LOCAL, LOW, Budget, load_images
 from bakeoff.vision.layout import to_text
 from bakeoff.vision.ocr import OcrLine, read_text
 
-leave_addresses_alone()
+mend_image_inputs()
 
 SEES = ("auto", "yes", "no", "nothing")
 OCR = ModelIdentity("rapidocr", "onnx")
