@@ -21,14 +21,15 @@ def test_the_shipped_catalog_has_the_promised_models() -> None:
         "phi-4-mini-instruct",
         "phi-3-vision-128k-instruct",
         "phi-3.5-vision-instruct",
+        "phi-4-multimodal-instruct",
     ]
     assert [e.name for e in entries.load().values() if e.embedded] == ["smollm2-135m-instruct", "all-minilm-l6-v2"]
 
 
-def test_default_variants_are_for_the_cpu_and_pinned() -> None:
+def test_default_variants_are_for_the_cpu_where_there_is_one_and_pinned() -> None:
     for entry in entries.load().values():
         default = next(iter(entry.variants.values()))
-        assert default.name == "cpu"
+        assert default.name == ("cuda" if entry.name == "phi-4-multimodal-instruct" else "cpu")
         assert default.pinned
 
 

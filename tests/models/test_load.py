@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff.errors import InputError, ModelNotFoundError
+from bakeoff import catalog
+from bakeoff.errors import InputError, ModelNotFoundError, NotSupportedError
 from bakeoff.models import load, onnx_chat
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
@@ -35,6 +36,15 @@ def test_a_folder_is_loaded_once(tiny_phi3: Path, monkeypatch: pytest.MonkeyPatc
     assert load_model(str(tiny_phi3)) is model
     monkeypatch.chdir(tiny_phi3.parent)
     assert load_model("./tiny-phi3") is model
+
+
+def test_a_gpu_variant_of_the_catalog_runs_on_its_gpu(tiny_phi3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "ensure", lambda *_: tiny_phi3)
+    for name, provider in (("phi-4-multimodal-instruct", "cuda"), ("phi-3-mini-4k-instruct-directml", "dml")):
+        with pytest.raises(NotSupportedError, match=f"has no {provider}"):
+            load_model(name)
+    assert load_model("phi-3-mini-4k-instruct").identity.execution_provider == "cpu"
+    assert load_model("phi-4-multimodal-instruct", execution_provider="cpu").identity.execution_provider == "cpu"
 
 
 def test_two_threads_load_once(tiny_phi3: Path, monkeypatch: pytest.MonkeyPatch) -> None:

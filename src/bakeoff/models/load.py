@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import catalog
 from bakeoff.catalog.progress import Report, silent
-from bakeoff.errors import InputError
+from bakeoff.errors import InputError, ModelNotFoundError
 from bakeoff.models.base import ChatModel
 from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
@@ -33,14 +33,14 @@ _rerankers: dict[Path, "OnnxReranker"] = {}
 
 
 def load_model(
-    model: str, connection: Any = None, execution_provider: str = "cpu", report: Report = silent
+    model: str, connection: Any = None, execution_provider: str | None = None, report: Report = silent
 ) -> ChatModel:
     """The chat model that `model` names; asking again gives the same object.
 
     With a connection: a deployment or model of that endpoint. `openai:NAME` or `azure:NAME`: the same by environment
     variables. Otherwise a model of the catalog (an embedded one is pulled if need be, `report` gets the steps) or the
     path of an onnxruntime-genai folder; the workers of a batch share it (bakeoff.serving.shared).
-    `execution_provider`, for local models: cpu, cuda or dml.
+    `execution_provider`, for local models: cpu, cuda or dml; by default that of the catalog's variant, else cpu.
     Raises as `endpoint_from_connection`, `OpenAIChatModel`, `catalog.ensure` and `OnnxChatModel` do.
     """
     with _lock:
@@ -49,7 +49,8 @@ def load_model(
             return _on_endpoint(endpoint, name)
         if not model.strip():
             raise InputError("no model is named: give a name of `bakeoff models list`, a folder, or a connection")
-        return _on_this_machine(catalog.ensure(model, report).resolve(), execution_provider)
+        provider = execution_provider or _provider_of(model)
+        return _on_this_machine(catalog.ensure(model, report).resolve(), provider)
 
 
 def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, report: Report = silent) -> EmbeddingModel:
@@ -96,6 +97,14 @@ def _endpoint(model: str, connection: Any) -> tuple[Endpoint | None, str]:
     if provider == "azure":
         return endpoint_from_environment("azure_openai"), name
     return None, model
+
+
+def _provider_of(model: str) -> str:
+    try:
+        variant = catalog.find(model).variant.name
+    except ModelNotFoundError:
+        return "cpu"
+    return {"cuda": "cuda", "directml": "dml"}.get(variant, "cpu")
 
 
 def _on_endpoint(endpoint: Endpoint, model: str) -> OpenAIChatModel:
