@@ -28,8 +28,8 @@ def questions() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def rows(pf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Six rows and their evaluation: two of one receipt, two pictures in one row, a count, a file that is no image, and
-    a web address."""
+    """Eight rows and their evaluation: two of one receipt, two pictures in one row, a count, a file that is no image, a
+    web address, a file that is not there and one outside the data folder."""
     folder = tmp_path_factory.mktemp("vision")
     known = questions()
     pair = {**known["receipt-002"], "id": "pair"}
@@ -37,7 +37,9 @@ def rows(pf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     count = next(row for row in known.values() if row["question_type"] == "count" and "receipt" in row["image_id"])
     broken = {**known["receipt-001"], "id": "broken", "image": {"data:image/png;path": "images/broken.png"}}
     address = {**broken, "id": "address", "image": {"data:image/png;url": "http://pictures.example/a.png"}}
-    data = [known["receipt-001"], known["receipt-002"], pair, count, broken, address]
+    missing = {**broken, "id": "missing", "image": {"data:image/png;path": "images/nowhere.png"}}
+    outside = {**broken, "id": "outside", "image": {"data:image/png;path": "../outside.png"}}
+    data = [known["receipt-001"], known["receipt-002"], pair, count, broken, address, missing, outside]
     (folder / "images").mkdir()
     for name in {"sign-00", "receipt-00", count["image_id"]}:
         shutil.copy(IMAGES / f"{name}.png", folder / "images")
@@ -81,19 +83,26 @@ def test_a_file_that_is_no_image_is_a_row_with_an_error(rows: dict[str, Any]):
     assert "not an image" in row["completion"]["error"]
 
 
-def test_a_web_address_is_refused_unless_it_is_allowed(rows: dict[str, Any]):
-    completion = rows["answers"]["address"]["completion"]
-    assert "(http://pictures.example/a.png): web addresses are refused" in completion["error"]
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("address", "(http://pictures.example/a.png): web addresses are refused"),
+        ("missing", "images/nowhere.png"),
+        ("outside", "may lie outside the data folder"),
+    ],
+)
+def test_a_picture_that_is_not_read_is_a_row_with_an_error(rows: dict[str, Any], name: str, message: str):
+    assert message in rows["answers"][name]["completion"]["error"]
 
 
 def test_the_evaluation_scores_answers_and_reading(rows: dict[str, Any]):
     metrics = rows["metrics"]
-    assert metrics["rows_expected"] == 6
-    assert metrics["rows_errored"] == 2
+    assert metrics["rows_expected"] == 8
+    assert metrics["rows_errored"] == 4
     assert metrics["exact_match_rows_scored"] == 4
     assert metrics["exact_match"] >= 0.75
-    assert metrics["exact_match_coverage"] == pytest.approx(4 / 6)
-    assert metrics["category_receipt_rows"] == 6
+    assert metrics["exact_match_coverage"] == pytest.approx(4 / 8)
+    assert metrics["category_receipt_rows"] == 8
 
 
 def test_a_multimodal_endpoint_gets_the_picture(pf):

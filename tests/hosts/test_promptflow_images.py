@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from promptflow._utils.multimedia_utils import ImageProcessor
 
-from bakeoff.hosts import promptflow_images
-from bakeoff.hosts.promptflow_images import address_of, mend_image_inputs, served_flow
+from bakeoff.errors import InputError
+from bakeoff.hosts.promptflow_images import mend_image_inputs, served_flow, source_of
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,25 @@ def test_an_uploaded_picture_is_found_beside_the_flow_that_was_served(
     monkeypatch.setattr("multiprocessing.process.ORIGINAL_DIR", str(tmp_path))
     mend_image_inputs()
     assert ImageProcessor.create_image_from_file(Path(".promptflow/a.png"), "image/png") == b"uploaded"
-    for missing in (".promptflow/b.png", "a.png"):
-        with pytest.raises(FileNotFoundError, match=missing):
-            ImageProcessor.create_image_from_file(Path(missing), "image/png")
 
 
-def test_only_a_picture_that_was_not_fetched_has_an_address() -> None:
+def test_a_picture_is_its_bytes_or_the_address_that_was_not_fetched(tmp_path: Path) -> None:
     mend_image_inputs()
-    assert address_of(ImageProcessor.create_image_from_url("http://pictures.example/a.png")) == (
-        "http://pictures.example/a.png"
-    )
-    assert [address_of(one) for one in (promptflow_images.Image(b"x", "image/png"), b"x", None)] == [None] * 3
+    (tmp_path / "a.png").write_bytes(b"here")
+    assert source_of(ImageProcessor.create_image_from_file(tmp_path / "a.png", "image/png")) == b"here"
+    address = "http://pictures.example/a.png"
+    assert source_of(ImageProcessor.create_image_from_url(address)) == address
+    assert [source_of(one) for one in (b"x", "text", None)] == [b"x", "text", None]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"), [("b.png", "there is no picture .*b.png"), ("../a.png", "may lie outside the data folder")]
+)
+def test_a_file_that_is_not_opened_is_told_by_the_flow(tmp_path: Path, file: str, message: str) -> None:
+    mend_image_inputs()
+    (tmp_path / "a.png").write_bytes(b"here")
+    (tmp_path / "rows").mkdir()
+    image = ImageProcessor.create_image_from_file(tmp_path / "rows" / file, "image/png")
+    assert image == b""
+    with pytest.raises(InputError, match=message):
+        source_of(image)

@@ -9,7 +9,7 @@ from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_chat import to_messages
-from bakeoff.hosts.promptflow_images import address_of, mend_image_inputs
+from bakeoff.hosts.promptflow_images import mend_image_inputs, source_of
 from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import ChatModel, Completion, Image, Message, ModelIdentity, Parameters
@@ -207,5 +207,5 @@ def _pictures(image: Any, budget: Budget, allow_http: bool) -> tuple[Image, ...]
     given = list(image) if isinstance(image, list | tuple) else [image]
     if not given or any(source is None or source == "" for source in given):
         raise InputError("the row has no image")
-    sources = [address_of(source) or (bytes(source) if isinstance(source, bytes) else source) for source in given]
+    sources = [source_of(source) for source in given]
     return tuple(loaded.image for loaded in load_images(sources, budget=budget, allow_http=allow_http))
