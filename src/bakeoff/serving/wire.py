@@ -36,7 +36,8 @@ def messages_from_json(messages: Sequence[Mapping[str, Any]]) -> list[Message]:
 
 
 def parameters_to_json(parameters: Parameters) -> dict[str, Any]:
-    return asdict(parameters)
+    """All that matters to a local model: it has no `image_detail`."""
+    return {name: value for name, value in asdict(parameters).items() if name != "image_detail"}
 
 
 def parameters_from_json(parameters: Mapping[str, Any]) -> Parameters:
