@@ -56,7 +56,8 @@ def _unread(source: str, mime_type: str | None = None) -> Image:
 
 def _here_or_uploaded(file: Path, mime_type: str | None = None) -> Image:
     if file.parts[:1] == (UPLOADS,) and not file.exists():
-        file = served_flow(sys.argv[1:], Path(multiprocessing.process.ORIGINAL_DIR)) / file
+        started_in = multiprocessing.process.ORIGINAL_DIR  # type: ignore[attr-defined]  # typeshed leaves it out
+        file = served_flow(sys.argv[1:], Path(started_in)) / file
     if ".." in file.parts or not file.is_file():
         return _unread(str(file), mime_type)
     return _from_file(file, mime_type)
