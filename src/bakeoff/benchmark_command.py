@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"only compare takes files: {options.results[0]}")
     suite = SUITES.get(options.task)
     task = None if suite else find(options.task)
+    if suite and (options.verify or options.stop_within is not None):
+        raise InputError(f"{suite.name} is several tasks: --verify and --stop-within are for one of them")
     settings = Settings(options.shots, options.limit, options.seed, options.method, options.data, options.stop_within)
     if options.guesses:
         if task is None or not task.name.startswith("kilt_"):
@@ -81,8 +83,6 @@ def run(options: argparse.Namespace) -> int:
             _say(said)
             code = code or int(not inside)
         return code
-    if options.verify:
-        raise InputError("--verify is for one task: published figures are those of tasks")
     assert suite is not None
     whole = run_suite(suite, model, settings, options.output, _say)
     code = max(_show(name, result) for name, result in whole.results.items())

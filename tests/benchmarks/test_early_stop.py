@@ -76,6 +76,14 @@ def test_a_run_that_stops_early(tmp_path: Path) -> None:
     assert any("items will take about" in line for line in said)
 
 
+@pytest.mark.parametrize("width", [0.0, 0.5, -1.0])
+def test_a_width_that_stops_nothing(width: float, tmp_path: Path) -> None:
+    row = {"activity_label": "a", "ctx_a": "Step.", "ctx_b": "", "endings": ["x", "y", "z", "w"], "label": 0}
+    write_rows(tmp_path / "validation.jsonl", [row])
+    with pytest.raises(InputError, match="take a number between 0 and"):
+        run_task(HELLASWAG, ScriptedModel(), Settings(data=tmp_path, stop_within=width), tmp_path / "out", print)  # type: ignore[arg-type]
+
+
 def test_items_that_are_scored_together_have_no_early_stop(tmp_path: Path) -> None:
     write_rows(tmp_path / "multirc.jsonl", SUPER_GLUE_ROWS["multirc"])
     with pytest.raises(InputError, match="has no early stop"):

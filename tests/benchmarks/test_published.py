@@ -34,14 +34,15 @@ def test_every_published_figure_is_of_a_task_and_metric_there_are() -> None:
             assert figure.metric in {metric.name for metric in TASKS[figure.task].metrics}
 
 
-def test_nothing_published(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_published() -> None:
     with pytest.raises(InputError, match="there are: smollm2-135m-instruct on hellaswag_card"):
         published.published("smollm2-135m-instruct", "glue_rte")
 
 
-def test_a_suite_has_no_published_figure(smollm2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "glue", "--model", str(smollm2), "--data", str(tmp_path), "--verify"]) == 1
-    assert "--verify is for one task" in capsys.readouterr().err
+@pytest.mark.parametrize("option", [["--verify"], ["--stop-within", "0.1"]])
+def test_options_that_are_for_one_task(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "glue", "--model", "any", *option]) == 1
+    assert "are for one of them" in capsys.readouterr().err
 
 
 def test_the_card_s_facts_of_the_model(smollm2: Path, tmp_path: Path) -> None:

@@ -91,7 +91,9 @@ def run_task(task: Task, model: ChatModel, settings: Settings, output: Path, rep
 
 
 def _stop_metric(task: Task, card: Mapping[str, Any], items: Sequence[Item]) -> str:
-    """The metric that an early stop looks at. Raises InputError where the task has none."""
+    """The metric that an early stop looks at. Raises InputError where the task has none, and for a wrong width."""
+    if not 0 < card["stop_within"] < 0.5:
+        raise InputError(f"an early stop within {card['stop_within']} is none: take a number between 0 and 0.5")
     metrics = (LETTER,) if _by_letter(task, card) else task.metrics
     binary = [metric.name for metric in metrics if metric.binary]
     if not binary or any(item.unit for item in items):
