@@ -14,7 +14,7 @@ def item(number: int, prompt: str) -> Item:
 
 def new_characters(prompt: str, before: str) -> int:
     """Those of the prompt after what it has in common with the one before, and the four of the choices."""
-    return len(prompt) - len(commonprefix([prompt, before])) + 4
+    return len(prompt) - len(commonprefix([prompt, before])) + 4  # noqa: RUF071
 
 
 def test_time_grows_with_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
