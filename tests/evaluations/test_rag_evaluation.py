@@ -42,7 +42,12 @@ def test_the_rag_evaluation_is_a_valid_flow(pf: Any) -> None:
 def test_the_run_file_maps_every_input_that_comes_from_rows() -> None:
     run = yaml.safe_load((EVALUATION / "run.yaml").read_text(encoding="utf-8"))
     flow = yaml.safe_load((EVALUATION / "flow.dag.yaml").read_text(encoding="utf-8"))
-    assert set(run["column_mapping"]) == set(flow["inputs"]) - {"embedding_model", "expected_rows"}
+    assert set(run["column_mapping"]) == set(flow["inputs"]) - {
+        "embedding_model",
+        "expected_rows",
+        "judge",
+        "max_new_tokens",
+    }
     columns = set(json.loads((EVALUATION / run["data"]).read_text(encoding="utf-8").splitlines()[0]))
     mapped = {v.removeprefix("${data.").rstrip("}") for v in run["column_mapping"].values() if v.startswith("${data.")}
     assert mapped <= columns

@@ -102,13 +102,18 @@ def test_the_evaluation_scores_both_halves(pf, tmp_path: Path):
     data = write_rows(tmp_path / "rows.jsonl", chosen)
     pf("run", "create", "--file", FLOW / "run.yaml", "--data", data, "--name", "rag_flow_scored")
     evaluation = ROOT / "evaluations/rag/run.yaml"
-    pf("run", "create", "--file", evaluation, "--data", data, "--run", "rag_flow_scored", "--name", "rag_flow_scores")
+    judge = ("--set", "column_mapping.judge=smollm2-135m-instruct", "column_mapping.max_new_tokens=60")
+    scored = ("--run", "rag_flow_scored", "--name", "rag_flow_scores")
+    pf("run", "create", "--file", evaluation, "--data", data, *judge, *scored)
     metrics = json.loads((pf.run_folder("rag_flow_scores") / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["rows_expected"] == 4
     assert metrics["recall_retrieved_rows_scored"] == 3
     assert metrics["recall_retrieved"] >= 0.5
     assert metrics["f1_coverage"] == 1
     assert 0 < metrics["retrieval_latency_p50"] < metrics["generation_latency_p50"]
+    assert metrics["judged_groundedness_rows_expected"] == metrics["groundedness_rows_expected"] > 0
+    assert 1 <= metrics["judged_groundedness"] <= 5
+    assert metrics["judge_calls_total"] == metrics["groundedness_rows_expected"]
 
 
 def test_an_index_that_is_not_there_says_how_to_make_one(pf):

@@ -8,7 +8,8 @@ from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import EndpointError
 from bakeoff.hosts import promptflow_judge
-from bakeoff.hosts.promptflow_judge import judge_row
+from bakeoff.hosts.promptflow_judge import judge_groundedness, judge_row
+from bakeoff.metrics import rag
 from bakeoff.models.base import Completion, Message, ModelIdentity, Parameters
 
 EVALUATION = Path(__file__).parents[2] / "evaluations/judge"
@@ -115,6 +116,38 @@ def test_wrong_labels_are_named_and_not_counted(monkeypatch: pytest.MonkeyPatch)
     row = judged(monkeypatch, Judge(score(5)), labels={"relevance": 9}, criteria=["relevance"])
     assert "relevance is 9" in row["labels_problem"]
     assert "human_relevance" not in row
+
+
+@pytest.mark.parametrize(
+    ("row", "passages", "status", "reason"),
+    [
+        ({}, ROW["context"], "scored", "because"),
+        ({"groundedness_status": "skipped", "groundedness_reason": "it abstains"}, ROW["context"], "skipped", "it abs"),
+        ({"outcome": "errored", "groundedness_reason": "HTTP 500"}, ROW["context"], "failed", "HTTP 500"),
+        ({}, [], "skipped", "the row has no context"),
+        ({"groundedness_status": "failed"}, ROW["context"], "scored", "because"),
+    ],
+)
+def test_a_judge_of_groundedness_beside_the_one_without(
+    monkeypatch: pytest.MonkeyPatch, row: dict[str, Any], passages: Any, status: str, reason: str
+) -> None:
+    judge = Judge(score(4))
+    monkeypatch.setattr(promptflow_judge, "load_model", lambda *_: judge)
+    before = {
+        "answer": "8 kg.",
+        "outcome": "answered",
+        "groundedness_status": "scored",
+        "groundedness_reason": "",
+    } | row
+    found = judge_groundedness(before, passages, INSTRUCTIONS["groundedness"], "judge", None, 50)
+    assert found["judged_groundedness_status"] == status
+    assert reason in found["judged_groundedness_reason"]
+    assert len(judge.asked) == (status == "scored") == found["judge_calls_score"]
+    assert judge_groundedness(before, passages, "", "", None, 50) == before
+    metrics = rag.aggregate([found], 1)
+    assert ("judge_latency" in metrics) == (status == "scored")
+    assert metrics["judged_groundedness_rows_scored"] == (status == "scored")
+    assert "judged_groundedness" not in rag.aggregate([before], 1)
 
 
 def test_the_embedded_model_judges(smollm2: Path) -> None:

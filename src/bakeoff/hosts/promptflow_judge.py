@@ -38,6 +38,39 @@ class Asked:
         return found
 
 
+def judge_groundedness(
+    row: Mapping[str, Any], passages: Any, instructions: str, judge: str, connection: Any, max_new_tokens: int
+) -> dict[str, Any]:
+    """The record of a RAG answer with `judged_groundedness` (1 to 5) and the judge's effort; as it is without a judge.
+
+    What cannot be scored and what does not apply is what it is for `groundedness` without a judge. Raises
+    UserErrorException as `judge_row` does.
+    """
+    name, record = "judged_groundedness", dict(row)
+    if not judge and connection is None:
+        return record
+    asked = _judge(judge, connection, max_new_tokens)
+    texts = {"context": context_text(passages), "answer": record["answer"]}
+    if record["groundedness_status"] == "skipped":
+        found = skipped(record["groundedness_reason"])
+    elif record["outcome"] not in ("answered", "refused", "truncated"):
+        found = failed(record["groundedness_reason"])
+    elif missing := [text for text, content in texts.items() if not content.strip()]:
+        found = skipped(f"the row has no {missing[0]}")
+    else:
+        found = score_of(asked.reply(instructions, texts, SCORE_SCHEMA))
+    return record | {"judged": [name]} | found.fields(name) | judge_effort(asked.replies)
+
+
+def _judge(judge: str, connection: Any, max_new_tokens: int) -> Asked:
+    if not judge and connection is None:
+        raise UserErrorException("no judge is named: give `judge`, a local model, or the deployment of its connection")
+    try:
+        return Asked(load_model(judge, connection), max_new_tokens)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+
+
 def judge_row(
     *,
     instructions: Mapping[str, str],
@@ -68,12 +101,7 @@ def judge_row(
         raise UserErrorException(f"criteria has {', '.join(unknown)}: use {', '.join([*known, 'preference'])}")
     if repeats not in (1, 2):
         raise UserErrorException(f"repeats is {repeats}: use 1, or 2 to compare the judge with itself")
-    if not judge:
-        raise UserErrorException("no judge is named: give `judge`, a local model, or the deployment of its connection")
-    try:
-        asked = Asked(load_model(judge, connection), max_new_tokens)
-    except BakeoffError as error:
-        raise UserErrorException(str(error)) from None
+    asked = _judge(judge, connection, max_new_tokens)
     texts = {
         "question": question,
         "answer": answer,

@@ -35,11 +35,7 @@ CRITERIA = (
 NAMES = tuple(criterion.name for criterion in CRITERIA)
 QUALITY = tuple(Metric(name, maximum=float(SCORES[-1])) for name in NAMES)
 EFFORT = ("judge_calls", "judge_prompt_tokens", "judge_completion_tokens", "judge_latency", "judge_cost")
-FIGURES = (
-    Metric("preference", maximum=1.0),
-    Metric("position_flip", binary=True),
-    *(Metric(name) for name in EFFORT),
-)
+PAIRED = (Metric("preference", maximum=1.0), Metric("position_flip", binary=True))
 
 
 def preference_of(orders: Sequence[Winner | None]) -> tuple[Score, Score]:
@@ -80,7 +76,7 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     records: list[Row] = [row for row in rows if isinstance(row, Mapping)]
     expected = max(rows_expected or 0, len(rows))
     metrics = count_outcomes(records, expected)
-    for metric in (*QUALITY, *FIGURES):
+    for metric in (*QUALITY, *PAIRED):
         if any(row.get(f"{metric.name}_status") != "skipped" for row in records):
             metrics |= summarise(records, metric, expected)
     for name in NAMES:
@@ -90,13 +86,23 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     correlation = length_correlation([score for score, _ in lengths], [words for _, words in lengths])
     if correlation is not None:
         metrics["length_correlation"] = correlation
-    if times := scores_of(records, "judge_latency"):
-        metrics |= {"judge_latency_p50": percentile(times, 50), "judge_latency_p95": percentile(times, 95)}
-    for name in EFFORT:
-        if name != "judge_latency" and (values := scores_of(records, name)):
-            metrics[f"{name}_total"] = sum(values)
+    metrics |= summarise_effort(records, expected)
     used = [metric for metric in QUALITY if metric.name in metrics]
     return metrics | summarise_categories(records, used)
+
+
+def summarise_effort(rows: Sequence[Row], expected: int) -> dict[str, float]:
+    """The judge's own calls, tokens, seconds and cost: means, totals, and percentiles of the seconds a row."""
+    metrics: dict[str, float] = {}
+    for name in EFFORT:
+        if not (values := scores_of(rows, name)):
+            continue
+        metrics |= summarise(rows, Metric(name), expected)
+        if name == "judge_latency":
+            metrics |= {f"{name}_p50": percentile(values, 50), f"{name}_p95": percentile(values, 95)}
+        else:
+            metrics[f"{name}_total"] = sum(values)
+    return metrics
 
 
 def _with_people(rows: Sequence[Row], name: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ from bakeoff.metrics import answers, citations, text
 from bakeoff.metrics.abstention import is_abstention, score_abstentions
 from bakeoff.metrics.citations import Supports, without_citations
 from bakeoff.metrics.groundedness import groundedness
+from bakeoff.metrics.judge import summarise_effort
 from bakeoff.metrics.kilt import kilt_score
 from bakeoff.metrics.rag_retrieval import RETRIEVAL, read_answerable, read_passages, score_retrieval, shown
 from bakeoff.metrics.refusal import is_refusal
@@ -37,6 +38,7 @@ FIGURES = (
     Metric("prompt_tokens"),
     Metric("completion_tokens"),
 )
+JUDGED = Metric("judged_groundedness", maximum=5)
 BY_CATEGORY = tuple(
     metric
     for metric in RETRIEVAL + GENERATION + FIGURES
@@ -165,6 +167,8 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None) -> dict[str, float
     metrics |= {f"blame_{part}": blames[part] for part in BLAMES}
     for metric in RETRIEVAL + GENERATION + FIGURES:
         metrics |= summarise(records, metric, expected)
+    if any(f"{JUDGED.name}_status" in row for row in records):
+        metrics |= summarise(records, JUDGED, expected) | summarise_effort(records, expected)
     metrics["abstention_f1"] = _abstention_f1(records)
     for name in ("retrieval_latency", "generation_latency"):
         if times := scores_of(records, name):
