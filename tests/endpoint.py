@@ -36,6 +36,11 @@ def endpoint(says: str | Mapping[str, str] | Callable[[list[dict[str, Any]]], st
                 answer = says(request["messages"])
             else:
                 answer = (says if isinstance(says, str) else says[request["model"]]) or f"You said {question}"
+            if not request.get("stream"):
+                message = {"role": "assistant", "content": answer}
+                choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+                whole = {"id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o", "usage": USAGE}
+                return self.send(200, whole | {"choices": choices})
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()

@@ -44,7 +44,15 @@ class Judge:
 
 def judged(monkeypatch: pytest.MonkeyPatch, model: Judge, **changes: Any) -> dict[str, Any]:
     monkeypatch.setattr(promptflow_judge, "load_model", lambda *_: model)
-    how = {"judge": "judge", "connection": None, "criteria": [], "repeats": 1, "max_new_tokens": 50, "prices": (0, 0)}
+    how = {
+        "judge": "judge",
+        "connection": None,
+        "criteria": [],
+        "repeats": 1,
+        "max_new_tokens": 50,
+        "prices": (0, 0),
+        "sdk_evaluators": (),
+    }
     return judge_row(instructions=INSTRUCTIONS, **{**how, **ROW, **changes})
 
 
@@ -151,7 +159,14 @@ def test_a_judge_of_groundedness_beside_the_one_without(
 
 
 def test_the_embedded_model_judges(smollm2: Path) -> None:
-    how = {"judge": str(smollm2), "connection": None, "repeats": 1, "max_new_tokens": 60, "prices": (0, 0)}
+    how = {
+        "judge": str(smollm2),
+        "connection": None,
+        "repeats": 1,
+        "max_new_tokens": 60,
+        "prices": (0, 0),
+        "sdk_evaluators": (),
+    }
     row = judge_row(instructions=INSTRUCTIONS, **how, **ROW, criteria=["fluency"])  # type: ignore[arg-type]
     assert (row["fluency_status"], row["judge_calls_score"]) == ("scored", 1)
     assert row["fluency_score"] in (1, 2, 3, 4, 5)

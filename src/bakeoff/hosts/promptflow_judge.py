@@ -9,6 +9,7 @@ from promptflow.exceptions import UserErrorException
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_rows import stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
+from bakeoff.hosts.sdk_evaluators import sdk_score
 from bakeoff.metrics import answers
 from bakeoff.metrics.judge import CRITERIA, EFFORT, Winner, label_problem, preference_of
 from bakeoff.metrics.judge_prompt import context_text, judged_texts
@@ -80,6 +81,7 @@ def judge_row(
     repeats: int,
     max_new_tokens: int,
     prices: tuple[float, float],
+    sdk_evaluators: Sequence[str],
     question: str,
     answer: str,
     other_answer: str,
@@ -93,7 +95,8 @@ def judge_row(
 
     instructions: by criterion, and for `preference`. criteria: those to ask for; none stands for all that the row has
     the texts for. repeats: 2 asks each twice. prices: of 1,000,000 prompt and completion tokens, both 0 where they are
-    unknown. labels: what people said, by criterion and for `preference`.
+    unknown. sdk_evaluators: names of evaluators of `sdk_evaluators`, asked with the same judge. labels: what people
+    said, by criterion and for `preference`.
     Raises UserErrorException where no row can succeed: no judge, an unknown criterion, a key that is refused.
     """
     known = [criterion.name for criterion in CRITERIA]
@@ -115,7 +118,7 @@ def judge_row(
         "answer": answer,
         "words": len(answer.split()),
         "labels_problem": label_problem(labels),
-        "judged": [*known, "preference"],
+        "judged": [*known, "preference", *sdk_evaluators],
     }
     wanted = list(criteria) or [*known, "preference"]
     for criterion in CRITERIA:
@@ -129,6 +132,11 @@ def judge_row(
         record |= scores[0].fields(criterion.name)
         if repeats == 2 and all(score.status == "scored" for score in scores):
             record[f"{criterion.name}_twice"] = [int(score.score or 0) for score in scores]
+    try:
+        for name in sdk_evaluators:
+            record |= sdk_score(name, asked.judge, texts).fields(name)
+    except InputError as error:
+        raise UserErrorException(str(error)) from None
     record |= _preference(asked, instructions["preference"], question, answer, other_answer, "preference" in wanted)
     if not record["labels_problem"]:
         record |= {f"human_{name}": value for name, value in labels.items()}

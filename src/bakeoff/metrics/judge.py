@@ -79,7 +79,9 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     for metric in (*QUALITY, *PAIRED):
         if any(row.get(f"{metric.name}_status") != "skipped" for row in records):
             metrics |= summarise(records, metric, expected)
-    for name in NAMES:
+    for name in _others(records):
+        metrics |= summarise(records, Metric(name, maximum=float(SCORES[-1])), expected)
+    for name in [*NAMES, *_others(records)]:
         metrics |= _with_people(records, name) | _with_itself(records, name)
     metrics |= _preference_with_people(records) | position_bias(records) | verbosity_bias(records)
     lengths = [(row["relevance_score"], row["words"]) for row in records if row.get("relevance_status") == "scored"]
@@ -89,6 +91,12 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     metrics |= summarise_effort(records, expected)
     used = [metric for metric in QUALITY if metric.name in metrics]
     return metrics | summarise_categories(records, used)
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    """Metrics of evaluators that are not ours, `azure_ai_relevance`."""
+    known = (*NAMES, "preference")
+    return list(dict.fromkeys(name for row in rows for name in row.get("judged", ()) if name not in known))
 
 
 def summarise_effort(rows: Sequence[Row], expected: int) -> dict[str, float]:
@@ -106,8 +114,9 @@ def summarise_effort(rows: Sequence[Row], expected: int) -> dict[str, float]:
 
 
 def _with_people(rows: Sequence[Row], name: str) -> dict[str, float]:
-    labelled = [row for row in rows if f"human_{name}" in row]
-    pairs = [(row[f"{name}_score"], row[f"human_{name}"]) for row in labelled if row[f"{name}_status"] == "scored"]
+    label = next(f"human_{criterion}" for criterion in NAMES if name.endswith(criterion))
+    labelled = [row for row in rows if label in row and f"{name}_status" in row]
+    pairs = [(round(row[f"{name}_score"]), row[label]) for row in labelled if row[f"{name}_status"] == "scored"]
     return agreement(name, pairs, len(labelled), SCORES, "quadratic") if labelled else {}
 
 
