@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,13 +93,15 @@ def _specification(run_file: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _watch(process: subprocess.Popen[bytes], artifacts: Path, rows: int, report: Report) -> None:
     """Report rows as Prompt Flow writes them down, until the process ends."""
-    shown = 0
-    while process.poll() is None:
+    shown, running = 0, True
+    while running:
         done = sum(1 for _ in artifacts.glob("*.jsonl")) if artifacts.is_dir() else 0
         if done * 10 // rows > shown:
             shown = done * 10 // rows
             report(f"  {done} of {rows} rows")
-        time.sleep(POLL_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+            running = False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
