@@ -91,8 +91,9 @@ def _trade_off(task: TaskResult, name: str, label: str, shown: list[tuple[Conten
     points = {c.name: (x, c.metrics[0].mean or 0.0) for c, x in shown}
     front = pareto(list(points.values()))
     on_front = [contender for contender, point in points.items() if point in front]
+    largest = max(x for x, _ in points.values())
     with _figure(3.2) as (figure, axes):
-        axes.plot(*zip(*front, strict=True), color=LINE, linewidth=2, drawstyle="steps-post")
+        axes.plot(*zip(*front, strict=True), color=MUTED, linewidth=1.5, drawstyle="steps-post")
         for number, (contender, _) in enumerate(sorted(shown, key=lambda pair: points[pair[0].name][1])):
             x, y = points[contender.name]
             metric = contender.metrics[0]
@@ -100,13 +101,13 @@ def _trade_off(task: TaskResult, name: str, label: str, shown: list[tuple[Conten
                 axes.plot([x, x], [metric.low, metric.high], color=MUTED, linewidth=1)
             filled = ACCENT if contender.name in on_front else "none"
             axes.plot([x], [y], "o", markersize=8, markerfacecolor=filled, markeredgecolor=ACCENT)
-            axes.annotate(
-                contender.name, (x, y), xytext=(7, (-12, 5)[number % 2]), textcoords="offset points", color=INK
-            )
+            side, away = ("left", 7) if x <= 0.6 * largest else ("right", -7)
+            place = (away, (-12, 5)[number % 2])
+            axes.annotate(contender.name, (x, y), xytext=place, textcoords="offset points", color=INK, ha=side)
         axes.set_xlabel(label)
         axes.set_ylabel(quality)
         axes.margins(y=0.15)
-        axes.set_xlim(0, 1.3 * max(x for x, _ in points.values()) or 1)
+        axes.set_xlim(0, 1.1 * largest or 1)
         axes.grid()
         description = f"{quality} against {label}. Not beaten in both: {', '.join(on_front)}."
         return Chart(f"{quality} against {name}", description, _svg(figure, f"{task.name} {name}"))
