@@ -4,8 +4,8 @@
 
 First the experiment runs with an empty cache of answers, then each of its runs again by `pf` alone, on the same rows
 with the same workers. Memory is the proportional set size of all processes, the shared model server's among them, the
-largest sum seen. "waiting" is the time within `bakeoff run` in which no run was going: it does not depend on what else
-the machine had to do meanwhile, as the difference of the two walls does.
+largest sum seen. "between runs" is the time of `bakeoff run` in which no run was going. On a busy machine both walls
+are what the others leave; the processor time of the command's own process is not.
 """
 
 import argparse
@@ -35,11 +35,12 @@ LOOK, MEASURE = 0.1, 1.0
 
 @dataclass
 class Used:
-    """seconds: wall. waiting: of them without a Prompt Flow run. peak_mb: of all processes; own_mb: of the command's
-    own process while a run was going."""
+    """seconds: wall. waiting: of them without a Prompt Flow run. own_cpu: processor seconds of the command's own
+    process. peak_mb: of all processes; own_mb: of the command's own process while a run was going."""
 
     seconds: float = 0.0
     waiting: float = 0.0
+    own_cpu: float = 0.0
     peak_mb: float = 0.0
     own_mb: float = 0.0
 
@@ -56,6 +57,8 @@ def watched(command: list[str], environment: Mapping[str, str]) -> Used:
             now = time.monotonic()
             with suppress(psutil.Error):
                 running = bool(family.children())
+                times = family.cpu_times()
+                used.own_cpu = max(used.own_cpu, times.user + times.system)
                 used.waiting += 0.0 if running else now - last
                 if now >= measure_at:
                     used.peak_mb = max(used.peak_mb, children_mb())

@@ -21,7 +21,7 @@ from bakeoff.experiments.definition import Contender, Rule, load_experiment
 from bakeoff.experiments.progress import PlainProgress
 from bakeoff.experiments.result import ExperimentResult
 from bakeoff.hosts import experiment_evaluate, experiment_run
-from bakeoff.hosts.experiment_cell import artifacts, open_cell, prompts
+from bakeoff.hosts.experiment_cell import artifacts, open_cell, prompts, read_lines
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_run import run_experiment
@@ -144,23 +144,41 @@ def test_trackers_get_what_was_written(finished: Path, monkeypatch: pytest.Monke
     assert logged == [("wandb", "tiny", "tiny"), ("mlflow", "tiny", "tiny")]
 
 
+def write_line(run: str, number: int, **info: object) -> None:
+    """A line as Prompt Flow records it."""
+    moment = "2026-11-23T00:00:00"
+    path = artifacts(run) / f"{number:09}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"line_number": number, "run_info": {"start_time": moment, "end_time": moment} | info}))
+
+
 def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the first run two rows fail, of the second none."""
     monkeypatch.setattr(experiment_run, "evaluate", by_answer)
+    runs: list[list[str]] = []
+
+    def answer(run_file: Path, name: str, **_: object) -> None:
+        words = [json.loads(line)["word"] for line in (run_file.parent / "todo.jsonl").read_text().splitlines()]
+        runs.append(words)
+        for number, word in enumerate(words):
+            if word in ("w03", "w07") and len(runs) == 1:
+                write_line(name, number, status="Failed", output=None, error={"message": f"no answer for {word}"})
+            else:
+                write_line(name, number, status="Completed", output={"answer": word})
+
+    monkeypatch.setattr(experiment_run, "run_batch", answer)
     experiment = load_experiment(write_experiment(fresh, contenders=RIGHT))
-    (fresh / "state-broken").touch()
     lines: list[str] = []
     result, cells = run_experiment(experiment, PlainProgress(lines.append))
     (contender,) = result.tasks[0].contenders
     assert contender.outcomes == {"answered": 8, "missing": 2}
-    assert set(contender.errors) >= {"Execution failure in 'say': (ValueError) no answer for w03"}
+    assert contender.errors == {"no answer for w03": 1, "no answer for w07": 1}
     assert result.tasks[0].verdict.kind == "none_meets"
     assert lines[-2].startswith("  right: 10 of 10 rows, 2 errors, ")
-    (fresh / "state-broken").unlink()
     result, cells = run_experiment(experiment, PlainProgress(silent))
     assert (result.this_run.rows_from_cache, result.tasks[0].contenders[0].outcomes) == (8, {"answered": 10})
-    assert asked(fresh) == Counter(WORDS) + Counter(["w03", "w07"])
-    assert [row.id for row in cells[0].rows] == WORDS
-    assert all(row.output is not None and row.output["answer"] == row.id for row in cells[0].rows)
+    assert runs == [WORDS, ["w03", "w07"]]
+    assert [(row.id, row.output) for row in cells[0].rows] == [(word, {"answer": word}) for word in WORDS]
 
 
 def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,11 +194,7 @@ def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, mon
             output: dict[str, object] = {"answer": row["word"]}
             if number >= 2:
                 output["completion"] = {"finish_reason": "error", "error": f"HTTP 429: {RATE_LIMITED} 3 retries"}
-            moment = "2026-11-23T00:00:00"
-            info = {"status": "Completed", "output": output, "start_time": moment, "end_time": moment}
-            path = artifacts(name) / f"{number:09}.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"line_number": number, "run_info": info}))
+            write_line(name, number, status="Completed", output=output)
 
     monkeypatch.setattr(experiment_run, "run_batch", turn_away)
     contenders = {"right": {"environment": {"PF_WORKER_COUNT": "5"}}}
@@ -197,25 +211,33 @@ def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, mon
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after five rows, one of which failed."""
     two_workers = {"right": {"environment": {"PF_WORKER_COUNT": "2"}}}
     file = write_experiment(fresh, contenders=two_workers)
-    (fresh / "state-hold").touch()
+    for name in ("hold", "broken"):
+        (fresh / f"state-{name}").touch()
     command = [sys.executable, "-m", "bakeoff.cli", "run", str(file), "--output", str(fresh / "out")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     assert process.stdout is not None
     for line in process.stdout:
-        if "5 of 10 rows" in line:
+        if "5 of 10 rows, 1 errors" in line:
             break
     orphans = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    (fresh / "state-hold").unlink()
+    (pending,) = fresh.glob("cache/experiments/cells/*/pending.json")
+    found = list(read_lines(json.loads(pending.read_text())["run"]))
+    assert [line.why for line in found if not line.is_final] == [
+        "Execution failure in 'say': (ValueError) no answer for w03"
+    ]
+    for name in ("hold", "broken"):
+        (fresh / f"state-{name}").unlink()
     monkeypatch.setattr(experiment_run, "evaluate", by_answer)
     result, _ = run_experiment(load_experiment(file), PlainProgress(silent))
     assert result.tasks[0].contenders[0].outcomes == {"answered": 10}
-    assert result.this_run.rows_from_cache >= 5
-    twice = Counter(asked(fresh)) - Counter(WORDS)
-    assert asked(fresh).keys() == set(WORDS)
+    assert result.this_run.rows_from_cache >= 4
+    twice = asked(fresh) - Counter([*WORDS, "w03"])
+    assert (asked(fresh).keys(), asked(fresh)["w03"]) == (set(WORDS), 2)
     assert twice.total() <= 2, "only lines that a worker had under way may run again"
     assert not psutil.wait_procs(orphans, timeout=30)[1]
 
