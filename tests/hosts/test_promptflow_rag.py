@@ -35,7 +35,7 @@ class Model:
 
     def complete(self, messages: Any, parameters: Any) -> Completion:
         self.prompts.append(messages)
-        outcome = self.outcomes.pop(0)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if isinstance(outcome, Exception):
             raise outcome
         return Completion(outcome, "stop", self.identity)

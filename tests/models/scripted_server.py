@@ -28,12 +28,16 @@ Reply = Callable[["Handler"], None]
 
 @dataclass
 class ScriptedServer:
-    """Answers each request with the next reply of the script and keeps the requests."""
+    """Answers each request with the next reply of the script and keeps the requests.
+
+    route: where there is one, it chooses the reply by the body of a request instead.
+    """
 
     url: str
     released: threading.Event
     script: list[Reply] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    route: Callable[[Any], Reply] | None = None
 
     def model(self, kind: Any = "openai", **changes: Any) -> OpenAIChatModel:
         values = {"api_key": KEY, "timeout": 10.0, "max_retries": 0, "api_version": "", **changes}
@@ -50,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         scripted.requests.append(Request(self.command, self.path, headers, json.loads(body) if body else None))
-        if scripted.script:
+        if scripted.route:
+            scripted.route(scripted.requests[-1].body)(self)
+        elif scripted.script:
             scripted.script.pop(0)(self)
         else:
             send(self, 418, {"error": {"message": "the script is over"}})
@@ -126,6 +132,22 @@ def sse(*events: Any, then: str = "[DONE]") -> Reply:
             handler.close_connection = True
         else:
             handler.wfile.write(b"0\r\n\r\n")
+
+    return reply
+
+
+def slow(*events: Any, pause: float) -> Reply:
+    """A stream with a pause (seconds) before each event, until nobody listens any more."""
+
+    def reply(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        handler.close_connection = True
+        for event in events:
+            if handler.server.scripted.released.wait(pause):
+                return
+            handler.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
 
     return reply
 

@@ -82,6 +82,7 @@ def test_custom_connection_gives_every_field() -> None:
             "api_version": "1",
             "timeout": "7.5",
             "max_retries": "0",
+            "deadline": "60",
             "header_X-Team": "blue",
         },
         secrets={"api_key": "key-1", "header_Ocp-Apim-Subscription-Key": "key-2"},
@@ -95,6 +96,7 @@ def test_custom_connection_gives_every_field() -> None:
         model="phi",
         timeout=7.5,
         max_retries=0,
+        deadline=60.0,
         source="connection 'gateway'",
     )
 

@@ -1,5 +1,6 @@
 """OpenAIChatModel against a real HTTP server on 127.0.0.1 that plays scripted answers."""
 
+import json
 import logging
 import threading
 import traceback
@@ -20,6 +21,7 @@ from scripted_server import (
     plain,
     scripted_server,
     send,
+    slow,
     sse,
 )
 
@@ -237,6 +239,9 @@ def test_a_long_retry_after_is_reported_at_once(server: ScriptedServer) -> None:
         (401, {}, False, "check that the api_key in connection 'x' is valid"),
         (403, {}, False, "role Cognitive Services OpenAI User"),
         (404, {"code": "DeploymentNotFound"}, False, r"check the deployment's name, .*api_version \(now 2024-10-21\)"),
+        (404, {"message": "The model was retired"}, False, "name one of today's"),
+        (410, {}, False, "the model was retired"),
+        (400, {"message": "API version not supported"}, False, "set another api_version in connection 'x'"),
         (404, {"message": "Unsupported api-version"}, False, "set another api_version in connection 'x'"),
         (408, {}, True, "try again later"),
         (429, {}, True, "held through 1 retries"),
@@ -277,6 +282,22 @@ def test_connection_refused_and_timeout(server: ScriptedServer) -> None:
         with pytest.raises(EndpointError, match=r"no answer within 0\.2 s") as caught:
             server.model(timeout=0.2).complete(HELLO)
         assert caught.value.retryable
+
+
+def test_a_slow_answer_is_waited_for_until_the_deadline(server: ScriptedServer) -> None:
+    server.script = [slow(*ANSWER, pause=0.1)]
+    assert server.model(timeout=0.4, deadline=20.0).complete(HELLO).text == "Hi there"
+    server.script = [slow(*[chunk("Hi")] * 200, pause=0.05)]
+    with pytest.raises(EndpointError, match=r"not finished within 0\.3 s.*lower max_new_tokens") as caught:
+        server.model(timeout=0.4, deadline=0.3, max_retries=3).complete(HELLO)
+    assert (caught.value.status, caught.value.retryable, len(server.requests)) == (None, False, 2)
+
+
+def test_nothing_is_tried_again_beyond_the_deadline(server: ScriptedServer) -> None:
+    server.script = [error(500)] * 4
+    with pytest.raises(EndpointError, match="HTTP 500"):
+        server.model(timeout=10.0, deadline=19.0, max_retries=3).complete(HELLO)
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -331,6 +352,17 @@ def test_a_server_that_ignores_streaming_still_answers(server: ScriptedServer) -
     assert (last.completion.completion_tokens, last.completion.time_to_first_token) == (2, None)
     model.complete(HELLO)
     assert [request.body.get("stream") for request in server.requests] == [True, None, None]
+
+
+def test_half_an_answer_of_a_server_that_ignores_streaming_is_asked_for_again(server: ScriptedServer) -> None:
+    whole = {"choices": [{"message": {"content": "Hi there"}, "finish_reason": "stop"}]}
+    half = plain(200, json.dumps(whole)[:30], content_type="application/json")
+    server.script = [half, half, plain(200, whole)]
+    assert server.model(max_retries=1).complete(HELLO).text == "Hi there"
+    server.script = [half] * 2
+    with pytest.raises(EndpointError, match="an answer that cannot be read") as caught:
+        server.model(max_retries=0).complete(HELLO)
+    assert (caught.value.retryable, server.script) == (True, [])
 
 
 def test_a_page_that_is_no_chat_server_is_an_endpoint_error(server: ScriptedServer) -> None:

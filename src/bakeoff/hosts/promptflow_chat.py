@@ -6,7 +6,7 @@ from typing import Any
 from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
-from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
+from bakeoff.hosts.promptflow_rows import report, still_answers, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import Completion, Message, Parameters
 from bakeoff.models.load import load_model
@@ -30,8 +30,8 @@ def chat_turn(
     (`completion.dropped_turns`). What belongs to one row, a bad question or an endpoint that fails, must neither take a
     batch down nor vanish from its metrics: there the record has finish reason `error` and the batch's log says why.
     Elsewhere somebody waits for the answer and UserErrorException is raised, as it always is where no row can succeed:
-    parameters out of range, a model that cannot be loaded, a wrong key, missing rights or deployment (HTTP
-    401, 403, 404).
+    parameters out of range, a model that cannot be loaded, a wrong key, missing rights or deployment (HTTP 401, 403 or
+    404 to a tiny question too).
     """
     try:
         parameters = Parameters(max_new_tokens=max_new_tokens, temperature=temperature, overflow="truncate")
@@ -41,7 +41,7 @@ def chat_turn(
     try:
         completion = complete(loaded, to_messages(system, question, chat_history), parameters)
     except (InputError, EndpointError) as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, still_answers(loaded))
         completion = Completion("", "error", loaded.identity, error=str(error))
     if completion.error and not completion.text:
         report(completion.error)

@@ -9,7 +9,7 @@ from promptflow.exceptions import UserErrorException
 from bakeoff.benchmarks import letters
 from bakeoff.benchmarks.items import likeliest
 from bakeoff.errors import BakeoffError, EndpointError, InputError, NotSupportedError
-from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
+from bakeoff.hosts.promptflow_rows import report, still_answers, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import ChatModel, Completion, Message, Parameters
 from bakeoff.models.load import load_model
@@ -45,7 +45,7 @@ def choose(
         except NotSupportedError:
             return result | _by_letter(loaded, question, options)
     except (InputError, EndpointError) as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, still_answers(loaded))
         report(str(error))
         return result | {"completion": Completion("", "error", loaded.identity, error=str(error)).to_dict()}
 

@@ -9,7 +9,7 @@ from promptflow.exceptions import UserErrorException
 
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_chat import to_messages
-from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
+from bakeoff.hosts.promptflow_rows import report, still_answers, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.metrics.abstention import is_abstention
 from bakeoff.metrics.groundedness import SupportCheck
@@ -59,9 +59,13 @@ def rewrite(question: str, chat_history: Sequence[Any], how: str, model: str, co
     if how == "history":
         return joined
     try:
-        completion = rewritten_question(conversation, load_model(model, connection))
+        loaded = load_model(model, connection)
+    except BakeoffError as error:
+        raise UserErrorException(str(error)) from None
+    try:
+        completion = rewritten_question(conversation, loaded)
     except EndpointError as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, still_answers(loaded))
         return joined
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
@@ -107,7 +111,7 @@ def find(
         if cross_encoder is not None:
             hits = rerank(cross_encoder, query, hits)
     except EndpointError as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, lambda: retrieve(engine, model, "OK", 1, cast(Mode, mode)))
         problem = str(error)
     except InputError as error:
         if query.strip():
@@ -204,7 +208,7 @@ def answer(
             messages = [*instructions, *_EXAMPLE, *messages[len(instructions) : -1], prompt]
         completion = complete(loaded, messages, parameters)
     except (InputError, EndpointError) as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, still_answers(loaded))
         completion = Completion("", "error", loaded.identity, error=str(error))
     if completion.error and not completion.text:
         report(completion.error)

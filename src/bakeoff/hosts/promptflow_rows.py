@@ -1,16 +1,35 @@
 """What belongs to one row of a batch and what belongs to all of them, for every node that can fail."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 from promptflow._utils.logger_utils import logger
 from promptflow.exceptions import UserErrorException
 from promptflow.tracing._operation_context import OperationContext
 
 from bakeoff.errors import BakeoffError, EndpointError
+from bakeoff.models.base import ChatModel
+from bakeoff.models.endpoint_check import ENOUGH, TINY
 
 
-def stop_if_unusable(error: BakeoffError) -> None:
-    """Raise UserErrorException where no row can succeed: a wrong key, missing rights or deployment."""
-    if isinstance(error, EndpointError) and error.final:
-        raise UserErrorException(str(error)) from None
+def stop_if_unusable(error: BakeoffError, again: Callable[[], object] | None = None) -> None:
+    """Raise UserErrorException where no row can succeed: a wrong key, missing rights or deployment.
+
+    again: a tiny call of what refused this row. Where it works only this row was refused, by the rules of a gateway
+    for example, and nothing is raised.
+    """
+    if not isinstance(error, EndpointError) or not error.final:
+        return
+    if again is not None:
+        with suppress(BakeoffError):
+            again()
+            return
+    raise UserErrorException(str(error)) from None
+
+
+def still_answers(model: ChatModel) -> Callable[[], object]:
+    """The tiny call of a chat model."""
+    return lambda: model.complete(TINY, ENOUGH)
 
 
 def report(error: str) -> None:

@@ -10,7 +10,7 @@ from promptflow.exceptions import UserErrorException
 from bakeoff.errors import BakeoffError, EndpointError, InputError
 from bakeoff.hosts.promptflow_chat import to_messages
 from bakeoff.hosts.promptflow_images import mend_image_inputs, source_of
-from bakeoff.hosts.promptflow_rows import report, stop_if_unusable
+from bakeoff.hosts.promptflow_rows import report, still_answers, stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.models.base import ChatModel, Completion, Image, Message, ModelIdentity, Parameters
 from bakeoff.models.load import load_model
@@ -171,7 +171,7 @@ def completed(
     try:
         completion = complete(loaded, messages(loaded), wanted)
     except (InputError, EndpointError) as error:
-        stop_if_unusable(error)
+        stop_if_unusable(error, still_answers(loaded))
         completion = Completion("", "error", loaded.identity, error=str(error))
     if completion.error and not completion.text:
         report(completion.error)

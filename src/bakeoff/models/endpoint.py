@@ -23,9 +23,10 @@ class Endpoint:
     kind: `azure_openai`, `openai` (OpenAI itself or any server that speaks its protocol) or `serverless` (Azure).
     api_key: None means Entra ID for `azure_openai` and no key for a local server. api_version: of the Azure service.
     headers: sent with every request. model: the deployment or model asked for when a caller names none.
-    timeout: seconds without a byte from the endpoint. max_retries: after the first try; with the defaults four tries
-    of two minutes end before Prompt Flow's ten minutes for a line. source: where this came from, for messages.
-    Raises InputError for an address or a key that cannot work.
+    timeout: seconds without a byte from the endpoint. max_retries: after the first try. deadline: seconds for one
+    answer with all its tries, after which nothing is tried again and an answer that still trickles in is given up;
+    with the defaults that is before Prompt Flow's ten minutes for a line, whose row would be lost. source: where this
+    came from, for messages. Raises InputError for an address or a key that cannot work.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Endpoint:
     model: str = ""
     timeout: float = 120.0
     max_retries: int = 3
+    deadline: float = 450.0
     source: str = "endpoint"
 
     def __post_init__(self) -> None:
@@ -44,10 +46,10 @@ class Endpoint:
             check_header_value(name, secret, self.source)
         if self.api_key is None and (self.kind == "serverless" or self.is_openai_platform):
             raise InputError(f"{self.source}: {self.host} needs an API key and none is set")
-        if not self.timeout > 0 or self.max_retries < 0:
+        if not (self.timeout > 0 and self.deadline > 0) or self.max_retries < 0:
             raise InputError(
-                f"{self.source}: timeout is {self.timeout} and max_retries {self.max_retries}: "
-                "use more than 0 seconds and 0 or more retries"
+                f"{self.source}: timeout is {self.timeout}, deadline {self.deadline} and max_retries "
+                f"{self.max_retries}: use more than 0 seconds and 0 or more retries"
             )
 
     @property
@@ -77,8 +79,8 @@ def endpoint_from_connection(connection: Any = None) -> Endpoint:
 
     Accepts AzureOpenAIConnection (`auth_mode` key or meid_token), OpenAIConnection, ServerlessConnection and
     CustomConnection, recognised by class name. A CustomConnection has configs base_url, model, api_type (azure,
-    openai or serverless; openai when absent), api_version, timeout and max_retries, secrets api_key, and in either of
-    them `header_<Name>` for a header to send. Raises InputError for anything else or for missing values.
+    openai or serverless; openai when absent), api_version, timeout, max_retries and deadline, secrets api_key, and in
+    either of them `header_<Name>` for a header to send. Raises InputError for anything else or for missing values.
     """
     if connection is None:
         return endpoint_from_environment()
@@ -179,6 +181,7 @@ def _custom(connection: Any, source: str) -> Endpoint:
         model="" if "<" in model else model,
         timeout=_number(configs, "timeout", Endpoint.timeout, source),
         max_retries=int(_number(configs, "max_retries", Endpoint.max_retries, source)),
+        deadline=_number(configs, "deadline", Endpoint.deadline, source),
         source=source,
     )
 

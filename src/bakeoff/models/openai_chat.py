@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from json import JSONDecodeError
 from typing import Any, Literal
 
-from bakeoff.errors import InputError, NotSupportedError, PromptTooLongError
+from bakeoff.errors import EndpointError, InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import (
     Completion,
     Delta,
@@ -27,6 +28,7 @@ from bakeoff.models.openai_errors import (
     filtered_prompt,
     is_prompt_too_long,
     rejected_parameter,
+    too_slow,
 )
 from bakeoff.models.openai_request import CHANGES_ANSWERS, OPTIONAL, TOKEN_LIMITS, request_body
 
@@ -76,13 +78,13 @@ class OpenAIChatModel:
         return self._deltas(messages, parameters, time.perf_counter())
 
     def complete(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Completion:
-        """The whole answer at once; raises as `stream` does, but asks again when an answer breaks off."""
+        """The whole answer at once; raises as `stream` does, but asks again when an answer breaks off in time."""
         started = time.perf_counter()
         for attempt in range(self.endpoint.max_retries):
             try:
                 return last_completion(self._deltas(messages, parameters, started))
             except InterruptedAnswerError as error:
-                if not error.retryable:
+                if not error.retryable or _seconds_since(started) > self.endpoint.deadline:
                     raise
             time.sleep(min(0.5 * 2**attempt, 8.0))
         return last_completion(self._deltas(messages, parameters, started))
@@ -118,7 +120,7 @@ class OpenAIChatModel:
         while True:
             body = request_body(self.identity.name, turns, parameters, self._unsupported, self._token_limit)
             try:
-                return self._post(body)
+                return self._post(body, self._retries(answer.started))
             except self._failures as error:
                 failure = error
             rejected = rejected_parameter(failure, self._optional(body))
@@ -128,7 +130,8 @@ class OpenAIChatModel:
             answer.refusal = filtered_prompt(failure)
             if answer.refusal:
                 return nullcontext([])
-            explained = endpoint_error(failure, self.endpoint, self.identity.name)
+            kind = InterruptedAnswerError if isinstance(failure, JSONDecodeError) else EndpointError
+            explained = endpoint_error(failure, self.endpoint, self.identity.name, kind)
             if not is_prompt_too_long(failure):
                 raise explained
             shorter = without_oldest_turn(turns)
@@ -137,8 +140,13 @@ class OpenAIChatModel:
             answer.dropped_turns += len(turns) - len(shorter)
             turns = shorter
 
-    def _post(self, body: dict[str, Any]) -> _Events:
-        """Send one request (the SDK repeats it where that helps).
+    def _retries(self, started: float) -> int:
+        """How often the SDK may repeat a request that was begun `started`: the deadline has room for that much."""
+        left = self.endpoint.deadline - _seconds_since(started)
+        return max(0, min(self.endpoint.max_retries, int(left // self.endpoint.timeout)))
+
+    def _post(self, body: dict[str, Any], max_retries: int) -> _Events:
+        """Send one request (the SDK repeats it where that helps, `max_retries` times at most).
 
         It goes through the SDK's generic `post`: promptflow replaces `chat.completions.create` to trace it, and for
         a stream it then ignores the usage that the endpoint reports, estimates it by fetching a tokenizer from the
@@ -146,11 +154,13 @@ class OpenAIChatModel:
         """
         from openai import Stream
 
+        path = "/chat/completions"
+        options: Any = {"max_retries": max_retries}
         if body.get("stream"):
             return self._client.post(
-                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=Stream[object]
+                path, cast_to=object, body=body, options=options, stream=True, stream_cls=Stream[object]
             )
-        return nullcontext([self._client.post("/chat/completions", cast_to=object, body=body)])
+        return nullcontext([self._client.post(path, cast_to=object, body=body, options=options)])
 
     def _read(self, events: _Events, answer: Answer) -> Iterator[Delta]:
         try:
@@ -159,6 +169,8 @@ class OpenAIChatModel:
                     text = answer.add(event)
                     if text:
                         yield Delta(text)
+                    if not answer.finish_reason and _seconds_since(answer.started) > self.endpoint.deadline:
+                        raise too_slow(self.endpoint, self.identity.name)
             return
         except self._failures as error:
             failure = error
@@ -177,3 +189,7 @@ class OpenAIChatModel:
                 "%s at %s takes no %s: its own default is used", self.identity.name, self.endpoint.host, parameter
             )
         self._unsupported |= {parameter}
+
+
+def _seconds_since(started: float) -> float:
+    return time.perf_counter() - started

@@ -112,6 +112,15 @@ def endpoint_error(
     )
 
 
+def too_slow(endpoint: Endpoint, model: str) -> EndpointError:
+    """The failure of an answer that keeps coming, but is not there at the deadline; another try would be as slow."""
+    return EndpointError(
+        f"{endpoint.host}, model {model!r}: the answer was not finished within {endpoint.deadline:g} s. What to do: "
+        "lower max_new_tokens, or raise the deadline (configs.deadline of a custom connection) and Prompt Flow's time "
+        "for a line (PF_LINE_TIMEOUT_SEC)"
+    )
+
+
 def _advice(status: int, error: Exception, endpoint: Endpoint) -> str:
     if is_prompt_too_long(error):
         return "shorten the prompt, or let the oldest turns be dropped (overflow='truncate')"
