@@ -13,7 +13,10 @@ USAGE = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
 
 @dataclass
 class Endpoint:
-    """url: its base, without /v1. paths: asked for so far. A question `HTTP nnn` is answered with that status."""
+    """url: its base, without /v1. paths: asked for so far.
+
+    A question `HTTP nnn` is answered with that status, and every question of a model (deployment) of that name.
+    """
 
     url: str
     paths: list[str] = field(default_factory=list)
@@ -30,8 +33,9 @@ def endpoint(says: str | Mapping[str, str] | Callable[[list[dict[str, Any]]], st
             running.paths.append(self.path)
             content = request["messages"][-1]["content"]
             question = content if isinstance(content, str) else json.dumps(content)
-            if question.startswith("HTTP "):
-                return self.send(int(question.removeprefix("HTTP ")), {"error": {"message": "as you wished"}})
+            for wish in (question, request["model"]):
+                if wish.startswith("HTTP "):
+                    return self.send(int(wish.removeprefix("HTTP ")), {"error": {"message": "as you wished"}})
             if callable(says):
                 answer = says(request["messages"])
             else:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from endpoint import USAGE, Endpoint, endpoint
+from endpoint import Endpoint, endpoint
 
 ROOT = Path(__file__).parents[2]
 FLOW = ROOT / "flows" / "chat"
@@ -210,23 +210,9 @@ def remote(pf, tmp_path_factory) -> Iterator[tuple[Endpoint, dict[str, str]]]:
         yield running, env
 
 
-def test_the_azure_run_file_counts_each_call_once_and_keeps_rows_that_fail(pf, tmp_path, remote):
-    running, env = remote
-    data = write_rows(tmp_path / "rows.jsonl", [{"question": q, "chat_history": []} for q in ("Hi", "HTTP 500", "Bye")])
-    deployment = ("--set", "column_mapping.model=my-deployment")
-    run = run_batch(pf, "chat_azure", data, *deployment, run_file="run.azure.yaml", env=env)
-    assert run.shown["status"] == "Completed"
-    assert [row["answer"] for row in run.rows] == ["You said Hi", "", "You said Bye"]
-    assert "HTTP 500" in run.rows[1]["completion"]["error"]
-    totals = run.shown["properties"]["system_metrics"]
-    assert {name: totals[name] for name in USAGE} == {name: 2 * count for name, count in USAGE.items()}
-    assert {path.split("?")[0] for path in running.paths} == {"/openai/deployments/my-deployment/chat/completions"}
-    assert "secret-1" not in json.dumps(run.shown) + run.log
-
-
 @pytest.mark.parametrize(
     ("name", "question", "deployment", "said"),
-    [("wrong_key", "HTTP 401", "d", "HTTP 401.*api_key"), ("no_deployment", "Hi", "", "names no model")],
+    [("wrong_key", "Hi", "HTTP 401", "HTTP 401.*api_key"), ("no_deployment", "Hi", "", "names no model")],
 )
 def test_an_endpoint_that_no_row_can_use_is_the_error_of_the_run(
     pf, tmp_path, remote, name, question, deployment, said

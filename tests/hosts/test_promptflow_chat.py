@@ -149,3 +149,28 @@ def test_a_model_that_cannot_be_loaded_and_bad_parameters_fail_a_batch_too(
     monkeypatch.setattr(promptflow_chat, "load_model", missing)
     with pytest.raises(UserErrorException, match="no such model"):
         ask()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_of_one_row_is_a_row_and_one_of_a_tiny_question_too_is_the_error_of_the_run(
+    model: FakeModel, batch: list[str], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    refusal = EndpointError("no", status=status)
+
+    def answer(*others: str) -> None:
+        """Answer those questions and refuse all the rest."""
+
+        def complete(messages: Sequence[Message], parameters: Parameters) -> Completion:
+            if messages[-1].text not in others:
+                raise refusal
+            return ANSWER
+
+        monkeypatch.setattr(model, "complete", complete)
+
+    answer("Say OK.")
+    row = ask("DROP TABLE")["completion"]
+    assert (row["finish_reason"], row["error"]) == ("error", "no")
+    assert batch == ["Line number(3) has no answer: no"]
+    answer()
+    with pytest.raises(UserErrorException, match="no"):
+        ask("DROP TABLE")
