@@ -2,6 +2,9 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready
+# What fine-tuning takes, torch among it, is for its tests only: FINETUNE=no leaves it out, and they are skipped.
+FINETUNE ?= $(shell $(PYTHON) -c 'import sys; print("yes" if sys.version_info[:2] == (3, 11) else "no")')
+TUNING := .venv/finetune-$(FINETUNE)
 
 .PHONY: demo test lint clean
 
@@ -10,7 +13,7 @@ demo: $(READY)
 	$(BIN)/bakeoff run flows/chat
 	$(BIN)/bakeoff run experiments/chat.yaml
 
-test: $(READY)
+test: $(READY) $(TUNING)
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -25,6 +28,13 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[azure,dev]
 	$(BIN)/python -m bakeoff.hosts.promptflow_settings
 	touch $(READY)
+
+.venv/finetune-yes: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[finetune]
+	touch $@
+
+.venv/finetune-no: $(READY)
+	touch $@
 
 clean:
 	rm -rf .venv

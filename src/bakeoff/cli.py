@@ -18,6 +18,8 @@ from bakeoff import (
     serve_command,
     submit_command,
 )
+from bakeoff.catalog.progress import format_size
+from bakeoff.catalog.tuned import tuned_models
 from bakeoff.errors import BakeoffError
 
 
@@ -81,6 +83,12 @@ def _list(options: argparse.Namespace) -> int:
             catalog.state(model),
             "pinned" if model.variant.pinned else "pinned at first pull",
         )
+    for tuned in tuned_models().values():
+        parent = catalog.find(tuned.base).entry
+        size = format_size(sum(path.stat().st_size for path in tuned.folder.iterdir()))
+        state, revision = ("ready", catalog.revision(tuned.folder))
+        context, can = f"{parent.context_length:,}", ", ".join(parent.capabilities)
+        table.add_row(tuned.name, parent.licence, size, context, can, state, revision)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return 0
 

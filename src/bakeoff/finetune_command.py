@@ -20,6 +20,7 @@ def add_verb(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the verb. Raises BakeoffError as `load_definition`, `finetune` and `export` do."""
     from bakeoff.finetuning.definition import load_definition
+    from bakeoff.finetuning.export import export
     from bakeoff.finetuning.run import finetune, open_encoder, prepare
 
     definition = load_definition(options.file)
@@ -30,6 +31,9 @@ def run(options: argparse.Namespace) -> int:
     folder = options.output or OUTPUT / definition.name
     record = finetune(definition, folder, _say)
     _say(f"record: {folder / 'record.json'} (best validation loss {min(_validation(record)):.4f})")
+    names = export(definition, folder, _say)
+    if names:
+        _say(f"try it: bakeoff run flows/extract --model {names[0]}")
     return 0
 
 

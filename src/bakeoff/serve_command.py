@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import catalog
+from bakeoff.catalog.tuned import adapter_file, split_name
 from bakeoff.errors import BakeoffError, InputError
 
 TOKEN = "BAKEOFF_SERVE_TOKEN"
@@ -45,9 +46,15 @@ def run(options: argparse.Namespace) -> int:
         if options.streams:
             raise InputError("--streams above 1 needs a system with fork: on this one a model takes one stream")
         streams = 1
-    folders = {path.name: path for path in (catalog.ensure(name, _say).resolve() for name in options.models)}
+    folders, adapters = {}, {}
+    for name in options.models:
+        base, adapter = split_name(name)
+        path = catalog.ensure(base, _say).resolve()
+        folders[path.name] = path
+        if adapter:
+            adapters[adapter] = (path.name, adapter_file(adapter))
     budget = int(options.memory * 1e9) if options.memory else int(0.8 * memory.free())
-    models = Models(folders, streams, options.queue, budget)
+    models = Models(folders, streams, options.queue, budget, adapters)
     try:
         listening = listen(options.host, options.port)
     except OSError as error:
@@ -57,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{listening.getsockname()[1]}/v1"
     limits = f"{streams} streams, {budget / 1e9:.1f} GB, {'a' if token else 'no'} token asked for"
-    said = f"{', '.join(folders)} at {address} ({limits})"
+    said = f"{', '.join(models.names)} at {address} ({limits})"
 
     async def announce(server: Server) -> None:
         _say(said)

@@ -10,6 +10,7 @@ from bakeoff.catalog.entries import Model, find
 from bakeoff.catalog.manifest import Problem
 from bakeoff.catalog.progress import Report, silent
 from bakeoff.catalog.pull import outdated, pull
+from bakeoff.catalog.tuned import tuned_folder
 from bakeoff.errors import ModelCorruptError, ModelNotFoundError
 
 State = Literal["ready", "not pulled", "damaged", "outdated"]
@@ -23,7 +24,7 @@ def resolve(name_or_path: str | Path) -> Path:
     slash, starts with `~` or `.`, or is not in the catalog but there. Nothing is fetched.
     Raises ModelNotFoundError (unknown, or not pulled: says the command) and ModelCorruptError (says what is wrong).
     """
-    path = _as_path(name_or_path)
+    path = _as_path(name_or_path) or tuned_folder(str(name_or_path))
     if path is not None:
         return _checked(path)
     model = find(str(name_or_path))
@@ -50,7 +51,7 @@ def ensure(name_or_path: str | Path, report: Report = silent) -> Path:
 
     Raises as `resolve` and, for an embedded model, as `pull`.
     """
-    if _as_path(name_or_path) is None:
+    if _as_path(name_or_path) is None and tuned_folder(str(name_or_path)) is None:
         model = find(str(name_or_path))
         if model.entry.embedded and state(model) != "ready":
             return pull(model.name, report=report)

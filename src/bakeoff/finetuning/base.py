@@ -34,6 +34,7 @@ _NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"
 class LayerMatrix:
     """One matrix of the model, [rows, columns]. order: of its rows in transformers, None where it is the file's."""
 
+    layer: int
     tensor: str
     module: str
     rows: int
@@ -57,7 +58,7 @@ def layer_matrices(p: Hyperparameters) -> Iterator[LayerMatrix]:
     for layer in range(p.layers):
         for name, module in MATRICES.items():
             tensor, path = f"blk.{layer}.{name}.weight", f"model.layers.{layer}.{module}"
-            yield LayerMatrix(tensor, path, *shapes[name], orders.get(name))
+            yield LayerMatrix(layer, tensor, path, *shapes[name], orders.get(name))
 
 
 def load_base(file: Path) -> "LlamaForCausalLM":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bakeoff.errors import InputError
+from bakeoff.errors import InputError, PromptTooLongError
 from bakeoff.finetuning.examples import SHOWN, Example
 from bakeoff.models.base import Message
 
@@ -67,11 +67,17 @@ class TokenRow:
 
 def encode(examples: Sequence[Example], encoder: Encoder, max_length: int, source: Path) -> list[TokenRow]:
     """Raises InputError naming the rows that are longer than max_length tokens."""
-    rows, long = [], []
+    rows: list[TokenRow] = []
+    long: list[str] = []
     for example in examples:
-        prompt, answer = encoder.prompt(example.messages), encoder.answer(example.answer)
+        where = f"line {example.line} ({example.id})"
+        try:
+            prompt, answer = encoder.prompt(example.messages), encoder.answer(example.answer)
+        except PromptTooLongError as error:
+            long.append(f"{where}: {error}")
+            continue
         if len(prompt) + len(answer) > max_length:
-            long.append(f"line {example.line} ({example.id}): {len(prompt) + len(answer):,} tokens")
+            long.append(f"{where}: {len(prompt) + len(answer):,} tokens")
         rows.append(TokenRow(prompt + answer, [IGNORED] * len(prompt) + answer))
     if long:
         more = [f"... and {len(long) - SHOWN} more"] if len(long) > SHOWN else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import catalog
 from bakeoff.catalog.progress import Report, silent
+from bakeoff.catalog.tuned import adapter_file, split_name
 from bakeoff.errors import InputError, ModelNotFoundError
 from bakeoff.models.base import ChatModel
 from bakeoff.models.embedding import EmbeddingModel
@@ -38,8 +39,9 @@ def load_model(
     """The chat model that `model` names; asking again gives the same object.
 
     With a connection: a deployment or model of that endpoint. `openai:NAME` or `azure:NAME`: the same by environment
-    variables. Otherwise a model of the catalog (an embedded one is pulled if need be, `report` gets the steps) or the
-    path of an onnxruntime-genai folder; the workers of a batch share it (bakeoff.serving.shared).
+    variables. Otherwise a model of the catalog (an embedded one is pulled if need be, `report` gets the steps), the
+    path of an onnxruntime-genai folder, or `base+adapter`, which shares the base with its other adapters. The workers
+    of a batch share it (bakeoff.serving.shared).
     `execution_provider`, for local models: cpu, cuda or dml; by default that of the catalog's variant, else cpu.
     Raises as `endpoint_from_connection`, `OpenAIChatModel`, `catalog.ensure` and `OnnxChatModel` do.
     """
@@ -49,8 +51,10 @@ def load_model(
             return _on_endpoint(endpoint, name)
         if not model.strip():
             raise InputError("no model is named: give a name of `bakeoff models list`, a folder, or a connection")
-        provider = execution_provider or _provider_of(model)
-        return _on_this_machine(catalog.ensure(model, report).resolve(), provider)
+        folder_name, adapter = split_name(model)
+        provider = execution_provider or _provider_of(folder_name)
+        loaded = _on_this_machine(catalog.ensure(folder_name, report).resolve(), provider)
+        return loaded.with_adapter(adapter, adapter_file(adapter)) if adapter else loaded
 
 
 def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, report: Report = silent) -> EmbeddingModel:

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -25,6 +27,7 @@ from bakeoff.models.base import (
     TokenLogprob,
     last_completion,
 )
+from bakeoff.models.onnx_adapters import Adapters
 from bakeoff.models.onnx_likelihood import score, token_pairs
 from bakeoff.models.onnx_prompt import Prompt, PromptBuilder
 from bakeoff.models.onnx_runtime import open_model
@@ -32,6 +35,14 @@ from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
 from bakeoff.models.onnx_text import Part, TextEncoder, control_tokens
 from bakeoff.models.onnx_vision import MARKUPS, Vision, model_inputs
 from bakeoff.models.stop_strings import StopStrings
+
+
+@dataclass
+class _Held:
+    """The lock of a loaded model, and the thread that holds it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    by: int | None = None
 
 
 class OnnxChatModel:
@@ -49,9 +60,22 @@ class OnnxChatModel:
         vision = Vision(self._runtime, self._encoder, folder) if self._runtime.model.type in MARKUPS else None
         self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name, vision)
         self.sees_images = vision is not None
-        self._lock = threading.Lock()
-        self._user: int | None = None
+        self._held = _Held()
+        self._adapters = Adapters(self._runtime)
+        self._adapter: str | None = None
         self.identity = ModelIdentity(name, "onnx", catalog.revision(folder), execution_provider)
+
+    def with_adapter(self, name: str, file: Path) -> "OnnxChatModel":
+        """The same loaded model, answering with a LoRA adapter (.onnx_adapter): only the adapter is loaded anew.
+
+        Its calls and those of this model run one after another. It gives no log-likelihoods. Raises NotSupportedError
+        where the graph takes no adapters, ModelCorruptError for a file that is not one.
+        """
+        self._adapters.load(file)
+        adapted = copy(self)
+        adapted._adapter = str(file)
+        adapted.identity = replace(self.identity, name=name, revision=catalog.revision(file.parent))
+        return adapted
 
     @property
     def context_length(self) -> int:
@@ -96,6 +120,8 @@ class OnnxChatModel:
         first call loads the weights a second time, for ONNX Runtime without onnxruntime-genai.
         Raises NotSupportedError for most multimodal models.
         """
+        if self._adapter:
+            raise NotSupportedError(f"{self.identity.name} gives no log-likelihoods: take the merged model")
         with self._exclusive():
             pairs, dropped = token_pairs(self._runtime, self._encoder, self._prompts, prefix, continuations, overflow)
             try:
@@ -135,7 +161,7 @@ class OnnxChatModel:
                     shown.append(text)
                     yield Delta(text, logprobs=tuple(logprobs))
                     logprobs.clear()
-                    self._user = threading.get_ident()
+                    self._held.by = threading.get_ident()
                 if stops.found:
                     finish_reason = "stop"
                     break
@@ -164,6 +190,8 @@ class OnnxChatModel:
                 None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema)),
                 **_sampling(parameters),
             )
+            if self._adapter:
+                self._adapters.use(generator, self._adapter)
             if prompt.images is None:
                 generator.append_tokens(prompt.ids)
             else:
@@ -199,16 +227,16 @@ class OnnxChatModel:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Wait for the other calls; a thread that would wait for its own unfinished stream gets an error instead."""
-        if self._user == threading.get_ident():
+        if self._held.by == threading.get_ident():
             raise BakeoffError(
                 f"{self.identity.name} is busy with a stream that this thread has not finished: close it first"
             )
-        with self._lock:
-            self._user = threading.get_ident()
+        with self._held.lock:
+            self._held.by = threading.get_ident()
             try:
                 yield
             finally:
-                self._user = None
+                self._held.by = None
 
     def _failure(self, error: RuntimeError) -> BakeoffError:
         where = f"{self.identity.name} ({self.folder}, {self.identity.execution_provider})"

@@ -115,11 +115,11 @@ class _Server:
         return Response(self._metrics.text(self._models), media_type="text/plain; version=0.0.4")
 
     async def list_models(self, request: Request) -> Response:
-        return _json({"object": "list", "data": [self._model(name) for name in self._models.folders]})
+        return _json({"object": "list", "data": [self._model(name) for name in self._models.names]})
 
     async def show_model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._models.folders:
+        if name not in self._models.names:
             raise ApiError(404, f"the model {name!r} does not exist here", param="model", code="model_not_found")
         return _json(self._model(name))
 
@@ -128,7 +128,7 @@ class _Server:
         pool = await self._models.get(asked.model)
         response = ChatResponse(asked.model, pool.facts["identity"]["revision"], asked.top_logprobs is not None)
         if asked.stream:
-            replies = pool.ask(_to_worker(asked))
+            replies = pool.ask(_to_worker(asked) | self._models.adapter(asked.model))
             first = await _unless_gone(request, anext(replies))
             events = self._events(asked, response, first, replies)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
@@ -191,7 +191,7 @@ class _Server:
 
     async def _all(self, model: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         pool = await self._models.get(model)
-        async with aclosing(pool.ask(request)) as replies:
+        async with aclosing(pool.ask({**request, **self._models.adapter(model)})) as replies:
             return [reply async for reply in replies]
 
     def _model(self, name: str) -> dict[str, Any]:

@@ -13,9 +13,20 @@ UNLOAD_WAIT = 5
 
 
 class Models:
-    """folders: of the models by name. streams, queue: of each (see Pool). budget: bytes of memory for all of them."""
+    """folders: of the models by name. streams, queue: of each (see Pool). budget: bytes of memory for all of them.
 
-    def __init__(self, folders: Mapping[str, Path], streams: int, queue: int, budget: int):
+    adapters: by their names, the name of the model they run on and their file; they share its processes.
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        streams: int,
+        queue: int,
+        budget: int,
+        adapters: Mapping[str, tuple[str, Path]] | None = None,
+    ):
+        self.adapters = dict(adapters or {})
         for folder in folders.values():
             check_room(folder, streams, budget)
         self.folders, self.streams, self.queue, self.budget = folders, streams, queue, budget
@@ -23,10 +34,24 @@ class Models:
         self.created = int(time.time())
         self._loading = asyncio.Lock()
 
+    @property
+    def names(self) -> list[str]:
+        """What can be asked for."""
+        return [*self.folders, *self.adapters]
+
+    def adapter(self, name: str) -> dict[str, dict[str, str]]:
+        """What a request to the processes of a model says of the adapter; nothing for a model."""
+        return {"adapter": {"name": name, "file": str(self.adapters[name][1])}} if name in self.adapters else {}
+
     async def get(self, name: str) -> Pool:
-        """The model, loaded. Raises ModelNotFoundError, BusyError where there is no room now, and as `Pool.start`."""
+        """The model, or that of an adapter, loaded.
+
+        Raises ModelNotFoundError, BusyError where there is no room now, and as `Pool.start`.
+        """
+        if name in self.adapters:
+            name, _ = self.adapters[name]
         if name not in self.folders:
-            raise ModelNotFoundError(f"the model {name!r} does not exist here; there are {', '.join(self.folders)}")
+            raise ModelNotFoundError(f"the model {name!r} does not exist here; there are {', '.join(self.names)}")
         pool = self._ready(name)
         if pool:
             return pool

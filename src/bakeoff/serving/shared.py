@@ -5,6 +5,7 @@ process (BAKEOFF_SHARED_MODEL=1) or none (BAKEOFF_SHARED_MODEL=0). A server that
 way is asked again: an answer depends on its request alone.
 """
 
+import dataclasses
 import http.client
 import json
 import multiprocessing
@@ -12,10 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
+from bakeoff import catalog
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.models.base import (
     Completion,
@@ -56,6 +58,14 @@ class SharedChatModel:
         self.identity = ModelIdentity(**facts["identity"])
         self.sees_images: bool = facts["sees_images"]
         self.context_length: int = facts["context_length"]
+        self._adapter: Json = {}
+
+    def with_adapter(self, name: str, file: Path) -> "SharedChatModel":
+        """The same shared model, answering with a LoRA adapter; raises as `OnnxChatModel.with_adapter` when asked."""
+        adapted = copy(self)
+        adapted._adapter = {"adapter": {"name": name, "file": str(file)}}
+        adapted.identity = dataclasses.replace(self.identity, name=name, revision=catalog.revision(file.parent))
+        return adapted
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, without a chat template; what looks like a control token counts as text."""
@@ -79,7 +89,10 @@ class SharedChatModel:
         if completion.text:
             yield Delta(completion.text)
         yield Delta(
-            "", replace(completion, total_time=total, time_to_first_token=None if first is None else first + waited)
+            "",
+            dataclasses.replace(
+                completion, total_time=total, time_to_first_token=None if first is None else first + waited
+            ),
         )
 
     def complete(self, messages: Sequence[Message], parameters: Parameters = Parameters()) -> Completion:
@@ -95,7 +108,7 @@ class SharedChatModel:
 
     def _ask(self, request: Json) -> Json:
         """The reply to a request, of this server or the next one where it is gone."""
-        body = json.dumps({"model": self._name, **request})
+        body = json.dumps({"model": self._name, **self._adapter, **request})
         failed = 0
         while failed < TRIES:
             link = self._link()

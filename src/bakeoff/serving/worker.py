@@ -97,6 +97,8 @@ def answer(model: OnnxChatModel | OnnxEmbeddingModel, request: Json) -> Generato
     kind = request["kind"]
     if isinstance(model, OnnxEmbeddingModel) != (kind == "embed"):
         raise InputError(f"{model.identity.name} is {'a chat' if kind == 'embed' else 'an embedding'} model")
+    if isinstance(model, OnnxChatModel) and request.get("adapter"):
+        model = model.with_adapter(request["adapter"]["name"], Path(request["adapter"]["file"]))
     if isinstance(model, OnnxEmbeddingModel):
         texts = request["texts"]
         yield {"vectors": model.embed(texts).tolist(), "tokens": sum(model.count_tokens(texts))}

@@ -1,5 +1,6 @@
 """Write tiny llama GGUF files with random weights, in every tensor type the importer takes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,12 @@ def write_tiny_gguf(
     embedding: str | None = None,
     architecture: str = "llama",
     pre: str = "smollm",
+    tokens: Sequence[str] = TOKENS,
 ) -> Path:
-    """`kind` and `embedding` name a tensor type (Q4_1, F16, ...) of the layers and of the embedding."""
+    """`kind` and `embedding` name a tensor type (Q4_1, F16, ...) of the layers and of the embedding.
+
+    tokens: TOKENS, and more behind them.
+    """
     rng = np.random.default_rng(7)
     writer = GGUFWriter(path, architecture)
     writer.add_block_count(LAYERS)
@@ -34,8 +39,8 @@ def write_tiny_gguf(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
-    writer.add_token_list(TOKENS)
-    writer.add_token_types([3, 3, 3] + [1] * (len(TOKENS) - 3))
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3, 3] + [1] * (len(tokens) - 3))
     writer.add_token_merges(["a b", "Ġ ab"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
@@ -51,10 +56,10 @@ def write_tiny_gguf(
         else:
             writer.add_tensor(name, quantize(values, tensor_type), raw_dtype=tensor_type)
 
-    add("token_embd.weight", (len(TOKENS), HIDDEN), embedding or kind)
+    add("token_embd.weight", (len(tokens), HIDDEN), embedding or kind)
     add("output_norm.weight", (HIDDEN,), "F32")
     if not tied:
-        add("output.weight", (len(TOKENS), HIDDEN), kind)
+        add("output.weight", (len(tokens), HIDDEN), kind)
     for layer in range(LAYERS):
         block = f"blk.{layer}"
         add(f"{block}.attn_norm.weight", (HIDDEN,), "F32")

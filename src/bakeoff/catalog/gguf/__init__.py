@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from bakeoff.catalog.gguf.reader import GgufFile
 
 
-ADAPTERS = "adapters"
+ADAPTERS, ADAPTERS_FP32 = "adapters", "adapters-fp32"
 
 
 def import_gguf(gguf: Path, out: Path, report: Callable[[str], None], option: str | None = None) -> None:
@@ -28,14 +28,16 @@ def write_folder(source: "GgufFile", out: Path, report: Callable[[str], None], o
     """Write the folder of an opened file, whose tensors may have been replaced.
 
     option: fp32, int8 or int4 stores the matrices anew; None keeps them exactly as they are in the file, and so does
-    ADAPTERS, which gives every matrix of a layer the inputs of a LoRA adapter (see `graph.GraphWriter`).
+    ADAPTERS, which gives every matrix of a layer the inputs of a LoRA adapter (see `graph.GraphWriter`). ADAPTERS_FP32
+    is both.
     """
     from bakeoff.catalog.gguf.config import write_config
     from bakeoff.catalog.gguf.graph import write_graph
     from bakeoff.catalog.gguf.tokenizer import write_tokenizer
 
-    adapters = option == ADAPTERS
-    write_graph(source, out, report, None if adapters else option, adapters=adapters)
+    adapters = option in (ADAPTERS, ADAPTERS_FP32)
+    precision = {ADAPTERS: None, ADAPTERS_FP32: "fp32"}[option] if adapters and option else option
+    write_graph(source, out, report, precision, adapters=adapters)
     report("import: tokenizer and configuration")
     write_tokenizer(source, out)
     write_config(source, out)
