@@ -133,11 +133,25 @@ def compare(options: argparse.Namespace) -> None:
             + "".join(f"{value:14.3f}" for value in rest)
             + f"{m['prompt_tokens']:14.0f}"
         )
+    payback(options, {n: extract.aggregate(rows, len(rows))["latency"] for n, rows in kept.items()})
     if REFERENCE in kept:
         for name, rows in kept.items():
             if name != REFERENCE:
                 found, low, high = paired_macro_f1(rows, kept[REFERENCE])
                 say(f"macro-F1 of {name} minus {REFERENCE}: {found:+.3f} ({low:+.3f} to {high:+.3f}, paired)")
+
+
+def payback(options: argparse.Namespace, seconds: dict[str, float]) -> None:
+    """Requests after which training, on the same machine, has been paid for by shorter answers and prompts."""
+    record = json.loads((options.run / "record.json").read_text(encoding="utf-8"))
+    trained = record["this_session"]["seconds"]
+    for name in ("adapter", "merged int8"):
+        if name in seconds and REFERENCE in seconds:
+            saved = seconds[REFERENCE] - seconds[name]
+            after = f"{trained / saved:,.0f} requests" if saved > 0 else "never: it is not faster"
+            say(
+                f"{name}: {trained:,.0f} s of training are paid for, in machine time against {REFERENCE}, after {after}"
+            )
 
 
 def scored(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The base as a torch model, and peft's adapter around it."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ from bakeoff.finetuning.definition import FineTuning
 
 
 def open_base(definition: FineTuning, report: Callable[[str], None]) -> Any:
-    """The base in float32; with qlora in 4 bits on the GPU. Raises NotSupportedError for qlora without one."""
+    """The base in float32; with qlora in 4 bits on the GPU.
+
+    Raises NotSupportedError for qlora without a GPU or bitsandbytes and for a DeepSpeed file without deepspeed.
+    """
     kind = definition.adapter.kind
+    if definition.training.deepspeed and find_spec("deepspeed") is None:
+        raise NotSupportedError("training.deepspeed needs deepspeed: `pip install deepspeed`, or leave it out")
     if kind == "qlora":
         _check_qlora()
     if not (Path(definition.base) / "config.json").is_file():
@@ -63,11 +69,9 @@ def _from_folder(folder: Path, *, quantised: bool) -> Any:
 
 
 def _check_qlora() -> None:
-    import importlib.util
-
     import torch
 
     if not torch.cuda.is_available():
         raise NotSupportedError("adapter.kind qlora needs a CUDA device and this machine has none: take lora or dora")
-    if importlib.util.find_spec("bitsandbytes") is None:
+    if find_spec("bitsandbytes") is None:
         raise NotSupportedError("adapter.kind qlora needs bitsandbytes: `pip install bitsandbytes`")
