@@ -10,7 +10,7 @@ from bakeoff.catalog.entries import Model, find
 from bakeoff.catalog.manifest import Problem
 from bakeoff.catalog.progress import Report, silent
 from bakeoff.catalog.pull import outdated, pull
-from bakeoff.catalog.tuned import tuned_folder
+from bakeoff.catalog.tuned import is_tuned, tuned_folder
 from bakeoff.errors import ModelCorruptError, ModelNotFoundError
 
 State = Literal["ready", "not pulled", "damaged", "outdated"]
@@ -110,10 +110,8 @@ def _checked(folder: Path) -> Path:
     found = manifest.read(folder)
     problems = manifest.quick_problems(folder, found)
     if problems:
-        raise ModelCorruptError(
-            f"{folder} is not as it was pulled: {'; '.join(map(str, problems[:5]))}: run `bakeoff models pull"
-            f" {found.name}`"
-        )
+        again = "`bakeoff finetune` anew" if is_tuned(found) else f"`bakeoff models pull {found.name}`"
+        raise ModelCorruptError(f"{folder} is not as it was made: {'; '.join(map(str, problems[:5]))}: run {again}")
     return folder
 
 

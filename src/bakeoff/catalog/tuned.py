@@ -27,6 +27,11 @@ class Tuned:
         return "+" in self.name
 
 
+def is_tuned(found: manifest.Manifest) -> bool:
+    """Whether a manifest is that of a fine-tuned model."""
+    return found.source.startswith(f"{SOURCE} ")
+
+
 def tuned_models() -> dict[str, Tuned]:
     """The fine-tuned models in the cache by name; a folder that is not whole is left out."""
     found = {}
@@ -36,7 +41,7 @@ def tuned_models() -> dict[str, Tuned]:
             read = manifest.read(path.parent)
         except ModelCorruptError:
             continue
-        if read.source.startswith(f"{SOURCE} "):
+        if is_tuned(read):
             found[read.name] = Tuned(read.name, path.parent, read.source.removeprefix(f"{SOURCE} "))
     return found
 
@@ -46,7 +51,7 @@ def tuned_folder(name: str) -> Path | None:
     folder = cache.folder_of(name)
     if "/" in name or not (folder / manifest.MANIFEST).is_file():
         return None
-    return folder if manifest.read(folder).source.startswith(f"{SOURCE} ") else None
+    return folder if is_tuned(manifest.read(folder)) else None
 
 
 def split_name(name: str) -> tuple[str, str | None]:

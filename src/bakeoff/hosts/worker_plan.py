@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from bakeoff import catalog
+from bakeoff.catalog.tuned import split_name
 from bakeoff.errors import BakeoffError
 from bakeoff.serving import memory
 from bakeoff.serving.shared import SWITCH
@@ -72,6 +73,6 @@ def _local_model(specification: Mapping[str, Any]) -> Path | None:
     if not model or specification.get("connections") or model.startswith((*ENDPOINTS, "${")):
         return None
     try:
-        return catalog.resolve(model)
+        return catalog.resolve(split_name(model)[0])
     except BakeoffError:
         return None  # the run itself says what is wrong with it, or pulls it
