@@ -147,12 +147,14 @@ def test_orders_and_biases() -> None:
 
 
 def test_aggregate_counts_failures_and_leaves_out_what_was_not_asked() -> None:
-    rows = [row(n, **scored(n % 5 + 1).fields("relevance"), human_relevance=n % 5 + 1) for n in range(9)]
+    labels = {"human_fluency": 5}
+    rows = [row(n, **scored(n % 5 + 1).fields("relevance"), human_relevance=n % 5 + 1, **labels) for n in range(9)]
     rows.append(row(9, relevance_status="failed", relevance_score=None, human_relevance=2))
     metrics = judge.aggregate(rows, 12)
     assert (metrics["relevance_rows_expected"], metrics["relevance_rows_scored"]) == (12, 9)
     assert metrics["relevance_coverage"] == 0.75
     assert "fluency" not in metrics
+    assert "fluency_judge_fit" not in metrics
     assert metrics["relevance_kappa"] == 1.0
     assert metrics["rows_missing"] == 2
     assert json.loads(json.dumps(metrics)) == metrics

@@ -74,9 +74,10 @@ def _loaded(name: str, judge: OpenAIChatModel) -> Callable[..., Mapping[str, Any
         evaluators = import_module(module)
     except ImportError as error:
         raise InputError(f"{name} needs the package {package} ({error}): pip install {package}") from error
-    except LookupError as error:
+    except LookupError:
         raise InputError(
-            f"{package} needs data that NLTK could not fetch: {str(error).strip().splitlines()[0]}"
+            f"{package} needs data of NLTK that is not on this machine: "
+            "run `python -m nltk.downloader perluniprops punkt punkt_tab`, or set NLTK_DATA to where it is"
         ) from None
     made = getattr(evaluators, f"{criterion.capitalize()}Evaluator", None)
     if made is None:

@@ -115,7 +115,7 @@ def summarise_effort(rows: Sequence[Row], expected: int) -> dict[str, float]:
 
 def _with_people(rows: Sequence[Row], name: str) -> dict[str, float]:
     label = next(f"human_{criterion}" for criterion in NAMES if name.endswith(criterion))
-    labelled = [row for row in rows if label in row and f"{name}_status" in row]
+    labelled = [row for row in rows if label in row and row.get(f"{name}_status") in ("scored", "failed")]
     pairs = [(round(row[f"{name}_score"]), row[label]) for row in labelled if row[f"{name}_status"] == "scored"]
     return agreement(name, pairs, len(labelled), SCORES, "quadratic") if labelled else {}
 
