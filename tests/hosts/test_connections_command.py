@@ -67,7 +67,7 @@ def test_each_kind_of_connection_is_called_and_the_key_is_not_shown(
 ) -> None:
     chat, info = sse(*ANSWER), plain(200, {"model_name": "Phi-4"})
     for arguments, replies, path, said in (
-        (["azure", "--model", "d"], [chat], "/openai/deployments/d/chat/completions", "deployment ok 'd'"),
+        (["azure", "--model", "d"], [chat, plain(200, {"data": []})], "/openai/models", "deployment ok 'd'"),
         (["azure", "--embedding", "e"], [plain(200, VECTOR)], "/openai/deployments/e/embeddings", "embedding ok 'e'"),
         (["compatible", "--model", "m"], [chat], "/v1/chat/completions", "answer ok"),
         (["custom"], [chat], "/v1/chat/completions", "deployment ok 'm'"),
@@ -84,7 +84,7 @@ def test_each_kind_of_connection_is_called_and_the_key_is_not_shown(
 
 
 def test_a_chat_and_an_embedding_deployment_at_once(server: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
-    server.script = [sse(*ANSWER), error(404), error(404)]
+    server.script = [sse(*ANSWER), error(404), error(404), error(404)]
     code, printed = check(capsys, "azure", "--model", "d", "--embedding", "e")
     assert code == 1
     assert "deployment ok 'd'" in printed

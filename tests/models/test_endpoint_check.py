@@ -37,13 +37,15 @@ def models(*names: str) -> Reply:
 
 
 def test_a_working_deployment_shows_its_latency(server: ScriptedServer) -> None:
-    server.script = [sse(*ANSWER)]
+    listed = {"data": [{"id": "mini-2024-07-18", "deprecation": {"inference": 1790812800}}, {"id": "other"}]}
+    server.script = [sse(*ANSWER), plain(200, listed)]
     steps = check_chat(endpoint(server, "azure_openai"), "mini")
     assert states(steps) == ["reachable o", "authorised o", "deployment o", "answer o"]
-    assert steps[2].said == "'mini', which reports itself as mini-2024-07-18 fp_1"
+    assert steps[2].said == "'mini', which reports itself as mini-2024-07-18, retired on 2026-10-01"
     assert "first token after" in steps[3].said
     assert "9 + 2 tokens" in steps[3].said
-    assert len(server.requests) == 1
+    server.script = [sse(*ANSWER), error(403)]
+    assert check_chat(endpoint(server, "azure_openai"), "mini")[2].said.endswith("mini-2024-07-18")
 
 
 @pytest.mark.parametrize(
@@ -165,4 +167,4 @@ def test_an_embedding_deployment(server: ScriptedServer) -> None:
 
 def test_models_are_listed(server: ScriptedServer) -> None:
     server.script = [models("a", "b")]
-    assert list_models(endpoint(server)) == ["a", "b"]
+    assert list_models(endpoint(server)) == {"a": None, "b": None}

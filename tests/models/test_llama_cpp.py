@@ -96,7 +96,7 @@ def test_the_check_of_a_connection(endpoint: Endpoint) -> None:
     if endpoint.kind == "openai":
         only = check_chat(endpoint)
         assert [step.state for step in only] == ["ok"] * 4
-        assert only[2].said.endswith("SmolLM2-135M-Instruct.Q4_1.gguf b0-unknown")
+        assert only[2].said.endswith("SmolLM2-135M-Instruct.Q4_1.gguf'")
     if endpoint.kind == "azure_openai":
         missing = check_chat(endpoint, "no-such-deployment")
         assert [step.state for step in missing] == ["ok", "not checked", "failed", "not checked"]

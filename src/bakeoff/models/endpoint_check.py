@@ -1,8 +1,9 @@
 """Checks a model endpoint with one tiny call, and without a model's name with its list of models."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bakeoff.errors import EndpointError
@@ -34,7 +35,8 @@ def check_chat(endpoint: Endpoint, model: str = "", timeout: float = 60.0) -> li
         completion = OpenAIChatModel(asked, name).complete(TINY, ENOUGH)
     except EndpointError as error:
         return _explained(stopped(error, "deployment"), asked)
-    return passed("deployment", _named(name, completion.model.revision), _timing(completion))
+    reported = completion.model.revision.partition(" ")[0]  # without the fingerprint behind it
+    return passed("deployment", _named(name, reported) + _retirement(asked, reported), _timing(completion))
 
 
 def check_embedding(endpoint: Endpoint, model: str, timeout: float = 60.0) -> list[Step]:
@@ -49,10 +51,11 @@ def check_embedding(endpoint: Endpoint, model: str, timeout: float = 60.0) -> li
     return passed("embedding", repr(model), f"{seconds:.2f} s for a vector of {dimension} numbers")
 
 
-def list_models(endpoint: Endpoint) -> list[str]:
-    """Names of the models that the endpoint lists, of Azure OpenAI those that could be deployed.
+def list_models(endpoint: Endpoint) -> dict[str, float | None]:
+    """The models that the endpoint lists by name, each with when it is retired (seconds since 1970; None: untold).
 
-    Of a serverless endpoint the one it is for. Raises EndpointError where it tells none.
+    Of Azure OpenAI those that could be deployed, of a serverless endpoint the one it is for. Raises EndpointError where
+    it tells none. See https://learn.microsoft.com/rest/api/azureopenai/models/list.
     """
     from openai import OpenAIError
 
@@ -60,9 +63,9 @@ def list_models(endpoint: Endpoint) -> list[str]:
     try:
         if endpoint.kind == "serverless" and not endpoint.is_azure_v1:
             url = endpoint.base_url.removesuffix("/v1") + "/info"
-            return [str(client.get(url, cast_to=object)["model_name"])]  # type: ignore[index]  # a JSON object
+            return {str(client.get(url, cast_to=object)["model_name"]): None}  # type: ignore[index]  # a JSON object
         answer: Any = client.get("/models", cast_to=object)
-        return [str(entry["id"]) for entry in answer["data"]]
+        return {str(entry["id"]): _retired_at(entry) for entry in answer["data"]}
     except (OpenAIError, ValueError) as error:
         failure: Exception = error
     except (KeyError, TypeError, AttributeError) as error:
@@ -81,7 +84,7 @@ def _only_model(endpoint: Endpoint) -> str | list[Step]:
         return stopped(error, "deployment")
     if endpoint.kind != "azure_openai":
         if len(listed) == 1:
-            return listed[0]
+            return next(iter(listed))
         untold[0] = Step("deployment", "not checked", f"name one: --model, or --embedding ({_shown(listed)})")
     return [Step("reachable", "ok"), Step("authorised", "ok"), *untold]
 
@@ -99,7 +102,8 @@ def _explained(steps: list[Step], endpoint: Endpoint) -> list[Step]:
     return [steps[0], Step("authorised", "ok"), replace(missing, said=said), steps[3]]
 
 
-def _shown(models: Sequence[str]) -> str:
+def _shown(listed: Iterable[str]) -> str:
+    models = list(listed)
     if not models:
         return "it lists none"
     more = f" and {len(models) - SHOWN_MODELS} more" if len(models) > SHOWN_MODELS else ""
@@ -108,6 +112,23 @@ def _shown(models: Sequence[str]) -> str:
 
 def _named(model: str, reported: str) -> str:
     return f"{model!r}, which reports itself as {reported}" if reported and reported != model else repr(model)
+
+
+def _retired_at(entry: Mapping[str, Any]) -> float | None:
+    deprecation = entry.get("deprecation")
+    at = deprecation.get("inference") if isinstance(deprecation, dict) else None
+    return at if isinstance(at, int | float) else None
+
+
+def _retirement(endpoint: Endpoint, reported: str) -> str:
+    """`, retired on 2026-10-01` for the model that an Azure deployment reports, where Azure tells it."""
+    if endpoint.kind != "azure_openai" or not reported:
+        return ""
+    try:
+        at = list_models(endpoint).get(reported)
+    except EndpointError:
+        return ""
+    return f", retired on {datetime.fromtimestamp(at, UTC).date()}" if at else ""
 
 
 def _timing(completion: Completion) -> str:
