@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from endpoint import endpoint
+from promptflow.client import PFClient
 
 ROOT = Path(__file__).parents[2]
 FLOW, EVALUATION = ROOT / "flows" / "vision", ROOT / "evaluations" / "vision"
@@ -54,9 +55,10 @@ def rows(pf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"answers": answers, "metrics": metrics, "count": count["id"]}
 
 
-def test_flows_are_valid(pf):
-    for folder in (FLOW, EVALUATION):
-        assert json.loads(pf("flow", "validate", "--source", folder).stdout)["result"] == "Succeeded"
+@pytest.mark.parametrize("folder", [FLOW, EVALUATION])
+def test_flows_are_valid(folder: Path):
+    found = PFClient().flows.validate(folder)
+    assert found.passed, found
 
 
 @pytest.mark.parametrize("folder", [FLOW, EVALUATION])
