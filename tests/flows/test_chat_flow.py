@@ -84,7 +84,7 @@ def test_flow_test_answers_paris_and_prints_nothing_else(pf):
 
 
 def test_interactive_chat_remembers(pf):
-    done = pf("flow", "test", "--flow", FLOW, "--interactive", stdin="My name is Clara.\nWhat is my name?\n")
+    done = pf("flow", "test", "--flow", FLOW, "--interactive", stdin="Hello, I am Clara.\nWhat is my name?\n")
     answers = re.findall(r"Bot: (.*)", done.stdout)
     assert len(answers) == 2
     assert "Clara" in answers[1]
