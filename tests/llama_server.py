@@ -59,7 +59,7 @@ def llama_server(gguf: Path) -> Iterator[LlamaServer]:
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)
     params.n_ctx, params.n_parallel, params.cpuparams.n_threads, params.warmup = CONTEXT, 1, 1, False
-    params.embedding = True
+    params.embedding, params.verbosity = True, 1
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.api_keys = [KEY]
     running = xllamacpp.Server(params)

@@ -148,6 +148,17 @@ def test_a_search_that_fails_for_one_row_is_told_by_the_answer(monkeypatch: pyte
     assert in_a_batch == ["search answered 503"]
 
 
+def test_a_search_that_is_refused_for_one_row_only_is_told_by_the_answer(monkeypatch: pytest.MonkeyPatch):
+    class Picky(Engine):
+        def search(self, text: str, vector: Any, top_k: int) -> list[Hit]:
+            if text != "OK":
+                raise EndpointError("refused by a gateway", status=403)
+            return []
+
+    use(monkeypatch, engine=Picky())
+    assert find()["retrieval"]["error"] == "refused by a gateway"
+
+
 @pytest.mark.parametrize("error", [EndpointError("no rights", status=403), InputError("made with another model")])
 def test_a_search_that_fails_for_all_rows_stops(monkeypatch: pytest.MonkeyPatch, error: Exception):
     use(monkeypatch, engine=Engine(error))
