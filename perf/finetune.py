@@ -34,7 +34,7 @@ TRAIN, TEST = ROOT / "data/finetune/train.jsonl", ROOT / "data/finetune/test.jso
 SYSTEM = Template((ROOT / "flows/extract/system.jinja2").read_text(encoding="utf-8"))
 BASE = "smollm2-135m-instruct"
 CONTENDERS: dict[str, tuple[str, str, int, str]] = {
-    "few-shot": (BASE, "full", 6, "fixed"),
+    "few-shot": (BASE, "full", 12, "fixed"),
     "adapter": (f"{BASE}+travel", "short", 0, "fixed"),
     "merged int8": (f"{BASE}-travel-int8", "short", 0, "fixed"),
     "with retrieval": (BASE, "full", 6, "nearest"),
