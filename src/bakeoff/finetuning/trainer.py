@@ -7,7 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import EarlyStoppingCallback, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from bakeoff.finetuning.definition import FineTuning
@@ -70,6 +77,7 @@ def train(
         data_collator=collate,
         callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience), _Progress(report)],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.base = model
     trainer.train(resume_from_checkpoint=checkpoint)
     return [dict(entry) for entry in trainer.state.log_history]
