@@ -1,13 +1,14 @@
 """Sharing a model and serving it, each figure against a peer measured in the same run.
 
-    python perf/serve.py [--only batch clients http tool start]
+    python perf/serve.py [--only batch clients http tool prefix start]
 
-batch: flows/chat over 48 questions by Prompt Flow with 1, 2 and 4 workers, a copy of the model in each worker against
-one that they share; memory is the proportional set size of all processes of the batch, the shared server's among
-them, less that of a hello-world batch with as many workers. clients: `bakeoff serve` against llama.cpp's server
+batch: flows/chat over 48 questions by Prompt Flow with 1, 2, 4 and 8 workers, a copy of the model in each worker
+against one that they share; memory is the proportional set size of all processes of the batch, the shared server's
+among them, less that of a hello-world batch with as many workers. clients: `bakeoff serve` against llama.cpp's server
 (xllamacpp) on the weights both were made from. http: `bakeoff serve` against the same calls within a process, one
-thread each; a tiny model for the milliseconds. tool: the chat tool against a bare onnxruntime-genai loop. start:
-`pf flow test` of flows/chat against a hello-world flow. Peers run in turn; medians, and for http also the least.
+thread each; a tiny model for the milliseconds. tool: the chat tool against a bare onnxruntime-genai loop. prefix:
+time to the first token where the system prompt is known against one that has to be read. start: `pf flow test` of
+flows/chat against a hello-world flow. Peers run in turn; medians, and for http also the least.
 """
 
 import argparse
@@ -45,6 +46,8 @@ from bakeoff.serving.memory import cores
 ROOT = Path(__file__).parent.parent
 NAME = "smollm2-135m-instruct"
 SYSTEM = "You are a helpful assistant. Answer briefly and to the point."
+SAID = "said.txt"
+WORKERS = (1, 2, 4, 8)
 QUESTIONS = [json.loads(line) for line in (ROOT / "data/chat/questions.jsonl").open(encoding="utf-8")]
 HELLO = """display_name: Hello
 description: Says hello.
@@ -77,6 +80,7 @@ def main() -> None:
         "clients": clients,
         "http": over_http,
         "tool": tool,
+        "prefix": prefix,
         "start": start,
     }
     parser = argparse.ArgumentParser()
@@ -104,10 +108,10 @@ def batch(folder: Path) -> Table:
     rows = [row | {"chat_history": []} for row in QUESTIONS[::4][:48]]
     chat.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     load_model(NAME)
-    base = {w: run_batch(folder, hello, chat, w, {}, ("question",)).peak for w in (1, 2, 4)}
+    base = {w: run_batch(folder, hello, chat, w, {}, ("question",)).peak for w in WORKERS}
     table = Table("workers", "model", "tokens/s", "x one worker", "model's memory, MB", "x one copy", title="batch")
     first: BatchRun | None = None
-    for workers in (1, 2, 4):
+    for workers in WORKERS:
         for shared in (False, True):
             env = {"BAKEOFF_SHARED_MODEL": str(int(shared)), "BAKEOFF_THREADS": str(max(1, cores() // workers))}
             one = run_batch(folder, ROOT / "flows/chat", chat, workers, env, ("question", "chat_history"))
@@ -137,7 +141,7 @@ def run_batch(
     while process.poll() is None:
         peak = max(peak, memory_of(process.pid))
         time.sleep(0.2)
-    assert process.returncode == 0, name
+    assert process.returncode == 0, (folder / SAID).read_text(encoding="utf-8", errors="replace")[-2000:]
     infos = [
         json.loads(path.read_text(encoding="utf-8"))["run_info"]
         for path in (folder / ".runs" / name / "flow_artifacts").glob("*.jsonl")
@@ -180,13 +184,15 @@ def hello_flow(folder: Path) -> Path:
 
 
 def pf(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "promptflow._cli.pf", *arguments],
-        env=os.environ | {"PF_HOME_DIRECTORY": str(folder)} | (env or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    """Prompt Flow in a process of its own; what it says goes into the file SAID of `folder`."""
+    with (folder / SAID).open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "promptflow._cli.pf", *arguments],
+            env=os.environ | {"PF_HOME_DIRECTORY": str(folder)} | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
 
 
 # clients ----------------------------------------------------------------------------------------------------------
@@ -351,6 +357,28 @@ def tool(folder: Path) -> Table:
         )
         table.add_row(name, *(cell for pair in cells for cell in pair))
     del os.environ["BAKEOFF_THREADS"]
+    return table
+
+
+def prefix(folder: Path) -> Table:
+    template = (ROOT / "flows/rag/system.jinja2").read_text(encoding="utf-8")
+    system = Message("system", template.split("{%- else -%}")[1].split("{%- endif %}")[0].strip())
+    model = load_model(NAME)
+    assert isinstance(model, OnnxChatModel)
+    seconds: dict[str, list[float]] = {"read again": [], "known": []}
+    answers: dict[str, list[str]] = {name: [] for name in seconds}
+    for row in QUESTIONS[:24]:
+        for name in seconds:
+            if name == "read again":
+                model._prefixes.forget()
+            made = model.complete([system, Message("user", row["question"])], Parameters(max_new_tokens=4))
+            seconds[name].append(made.time_to_first_token or 0)
+            answers[name].append(made.text)
+    assert answers["read again"] == answers["known"]
+    tokens = model.count_tokens(system.text)
+    table = Table(f"system prompt of flows/rag, {tokens} tokens", "first token, ms", "x read again", title="prefix")
+    for name, found in seconds.items():
+        table.add_row(name, f"{1e3 * median(found):.0f}", f"{median(found) / median(seconds['read again']):.2f}")
     return table
 
 

@@ -220,6 +220,7 @@ def test_a_failing_runtime_is_explained(phi3: OnnxChatModel, monkeypatch: pytest
     def fail(model: Any, options: Any) -> None:
         raise RuntimeError("out of memory")
 
+    phi3._prefixes.forget()
     monkeypatch.setattr(og, "Generator", fail)
     with pytest.raises(BakeoffError, match=r"tiny-phi3.*out of memory"):
         phi3.complete(HELLO)

@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from bakeoff.models.base import (
 )
 from bakeoff.models.onnx_adapters import Adapters
 from bakeoff.models.onnx_likelihood import score, token_pairs
+from bakeoff.models.onnx_prefix import PrefixCache
 from bakeoff.models.onnx_prompt import Prompt, PromptBuilder
 from bakeoff.models.onnx_runtime import open_model
 from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
@@ -49,7 +50,8 @@ class OnnxChatModel:
     """A `ChatModel` (see bakeoff.models.base) on an onnxruntime-genai folder; load it with `load_model`.
 
     Calls run one after another; a stream holds the model until it is exhausted or closed. onnxruntime-genai keeps
-    Python's lock while it reads a prompt, so other threads stand still then.
+    Python's lock while it reads a prompt, so other threads stand still then. A greedy answer does not read the system
+    prompt again that the last greedy one had (bakeoff.models.onnx_prefix).
     sees_images: whether messages may carry images. Raises as `open_model` and `control_tokens` do.
     """
 
@@ -63,6 +65,7 @@ class OnnxChatModel:
         self._held = _Held()
         self._adapters = Adapters(self._runtime)
         self._adapter: str | None = None
+        self._prefixes = PrefixCache(self._runtime)
         self.identity = ModelIdentity(name, "onnx", catalog.revision(folder), execution_provider)
 
     def with_adapter(self, name: str, file: Path) -> "OnnxChatModel":
@@ -185,23 +188,16 @@ class OnnxChatModel:
     ) -> Generator[tuple[int, TokenLogprob | None], None, None]:
         """Generated token ids, up to max_new_tokens or the end of the context, with log-probabilities if asked for."""
         try:
-            generator = self._runtime.generator(
-                len(prompt.ids) + parameters.max_new_tokens,
-                None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema)),
-                **_sampling(parameters),
-            )
-            if self._adapter:
-                self._adapters.use(generator, self._adapter)
-            if prompt.images is None:
-                generator.append_tokens(prompt.ids)
-            else:
-                generator.set_inputs(model_inputs(prompt.images, prompt.ids))
-            while not generator.is_done():
+            generator = self._generator(prompt, parameters)
+            for _ in range(min(parameters.max_new_tokens, self._runtime.context - len(prompt.ids))):
+                if generator.is_done():
+                    break
                 logits = None if top_logprobs is None else generator.get_logits().ravel()
                 generator.generate_next_token()
                 token = int(generator.get_next_tokens()[0])
                 yield token, None if logits is None else self._logprob(token, logits, top_logprobs or 0)
         except RuntimeError as error:
+            self._prefixes.forget()
             if str(error).startswith("Error creating grammar"):
                 raise InputError(f"json_schema cannot be used: {error}") from error
             if str(error).startswith("Error committing tokens"):
@@ -210,6 +206,21 @@ class OnnxChatModel:
                     "non-Latin character that const, enum or pattern ask for: leave those to a free string"
                 ) from error
             raise self._failure(error) from error
+
+    def _generator(self, prompt: Prompt, parameters: Parameters) -> Any:
+        """A generator that has read the prompt."""
+        sampling = _sampling(parameters)
+        if not (sampling or parameters.json_schema is not None or self._adapter or self.sees_images):
+            return self._prefixes.generator(prompt.ids, prompt.head, parameters.max_new_tokens)
+        schema = None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema))
+        generator = self._runtime.generator(len(prompt.ids) + parameters.max_new_tokens, schema, **sampling)
+        if self._adapter:
+            self._adapters.use(generator, self._adapter)
+        if prompt.images is None:
+            generator.append_tokens(prompt.ids)
+        else:
+            generator.set_inputs(model_inputs(prompt.images, prompt.ids))
+        return generator
 
     def _logprob(self, token: int, logits: NDArray[np.float32], top: int) -> TokenLogprob:
         """logits: of the whole vocabulary at the token's place."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from bakeoff.errors import InputError, NotSupportedError, PromptTooLongError
 from bakeoff.models.base import Message, Parameters
 from bakeoff.models.history import without_oldest_turn
@@ -20,11 +22,15 @@ COUNTED_CONTEXTS = 16
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids of a rendered prompt, how many of the oldest history messages were left out, and its images."""
+    """Token ids of a rendered prompt, how many of the oldest history messages were left out, and its images.
+
+    head: how many of the ids come before the first message that is not the system's.
+    """
 
     ids: Ids
     dropped_turns: int = 0
     images: ReadImages | None = None
+    head: int = 0
 
 
 class PromptBuilder:
@@ -67,7 +73,9 @@ class PromptBuilder:
         self.check_length(parts, 1, f"max_new_tokens is {parameters.max_new_tokens}: {advice}", kept_sizes)
         if self._vision and len(kept_sizes) < len(sizes):
             images = self._vision.read(kept)
-        return Prompt(self._encode(parts, kept_sizes), len(messages) - len(kept), images)
+        ids = self._encode(parts, kept_sizes)
+        head = 0 if images else self._head(parts[: 3 if kept[0].role == "system" else 1], ids)
+        return Prompt(ids, len(messages) - len(kept), images, head)
 
     def render(self, messages: Sequence[Message]) -> list[Part]:
         """The chat template's own text as trusted parts, the messages' images and texts between them.
@@ -119,6 +127,13 @@ class PromptBuilder:
             raise PromptTooLongError(
                 f"{self._name}: the prompt has {self._in_words(count)} tokens, the context {self._context:,}; {detail}"
             )
+
+    def _head(self, parts: Sequence[Part], ids: Ids) -> int:
+        """How many of the ids are those of `parts`, with which the prompt begins: the last one may be another."""
+        own = self._encoder.encode(parts)
+        size = min(len(own), len(ids))
+        differs = np.flatnonzero(own[:size] != ids[:size])
+        return int(differs[0]) if len(differs) else size
 
     def _encode(self, parts: Sequence[Part], image_sizes: Sequence[int]) -> Ids:
         return self._vision.encode(parts, image_sizes) if self._vision else self._encoder.encode(parts)
