@@ -30,6 +30,7 @@ import lm_eval.tasks
 import onnx
 from builder_int4 import write_hugging_face_folder
 from datasets import Dataset
+from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.onnxruntime_genai import ONNXRuntimeGenAILM
@@ -45,6 +46,7 @@ from bakeoff.catalog.gguf.graph import LOGITS_FROM
 from bakeoff.models.onnx_chat import OnnxChatModel
 
 GENAI = "harness, onnxruntime-genai"
+WARM_UP = Instance("loglikelihood", {}, ("What is loaded late,", " is loaded now."), 0)
 READS_TOKENIZER_JSON = "PreTrainedTokenizerFast"
 """Transformers 5 splits text as GPT-2 does where tokenizer_config.json says GPT2Tokenizer, as SmolLM2's does, whatever
 tokenizer.json says: numbers, and line breaks before them, become other tokens than the model was trained on."""
@@ -123,13 +125,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = all_logits_copy(catalog.ensure(options.model, print), Path(scratch) / "onnx", options.threads)
         mine = Ours(OnnxChatModel(folder, folder.name))
-        contenders: dict[str, Any] = {"Bakeoff": mine, GENAI: ONNXRuntimeGenAILM(str(folder))}
+        contenders: dict[str, Any] = {"Bakeoff": mine}
+        if options.gguf and not options.equality:
+            contenders["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
+        contenders[GENAI] = ONNXRuntimeGenAILM(str(folder))
         if options.equality:
             ends = time.perf_counter() + options.minutes * 60
             kept = {one: Kept(one, model, options.equality, options.model, ends) for one, model in contenders.items()}
             contenders = dict(kept)
-        elif options.gguf:
-            contenders["harness, hf bfloat16"] = hugging_face(options.gguf, folder, Path(scratch) / "hf")
         for name in options.tasks:
             measure(name, parts_of(name, options.data, options.items, options.subjects), contenders)
 
@@ -215,7 +218,7 @@ def measure(name: str, parts: Sequence[Part], contenders: Mapping[str, Any]) -> 
     table = Table(name, "s", "CPU s", "x", "CPU x", "greatest difference", "> 1e-3", "accuracies", "items changed")
     first: tuple[float, float, list[float], dict[str, list[float]]] | None = None
     for contender, model in contenders.items():
-        model.loglikelihood(distinct[:1], disable_tqdm=True)  # loads what is loaded late
+        model.loglikelihood([WARM_UP], disable_tqdm=True)
         started, cpu_started = time.perf_counter(), time.process_time()
         scores = [score for score, _ in model.loglikelihood(distinct, disable_tqdm=True)]
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
@@ -223,6 +226,7 @@ def measure(name: str, parts: Sequence[Part], contenders: Mapping[str, Any]) -> 
         first = first or (seconds, cpu, scores, values)
         apart = [abs(a - b) for a, b in zip(scores, first[2], strict=True)]
         changed = sum(abs(a - b) > 1e-3 for m in values for a, b in zip(values[m], first[3][m], strict=True))
+        console.print(f"{name}, {contender}: {seconds:.1f} s, {cpu:.1f} CPU s")
         table.add_row(
             contender,
             f"{seconds:.1f}",
