@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 from azure.storage.blob import ContainerClient
 from clean_environment import clean_environment
+from packaging.requirements import Requirement
 
 
 @dataclass
@@ -75,7 +77,11 @@ class Compute:
     def submit(self, body: dict[str, Any]) -> None:
         run = CloudRun(body, self.home / ".runs" / str(body["runId"]))
         self.runs[run.name] = run
-        self._jobs.append(self._pool.submit(self._execute, run))
+        self.do(lambda: self._execute(run))
+
+    def do(self, job: Callable[[], None]) -> None:
+        """Run that after what was submitted before."""
+        self._jobs.append(self._pool.submit(job))
 
     def wait(self) -> None:
         """Return when everything that was submitted has ended; raises what went wrong in the compute itself."""
@@ -93,7 +99,7 @@ class Compute:
                 return
             work = self.folder / run.name
             flow_file = run.body["flowDefinitionBlobPath"]
-            flow = self._fetch(str(Path(flow_file).parent), work / "flow")
+            flow = fetch(self.container, str(Path(flow_file).parent), work / "flow")
             specification = {
                 "name": run.name,
                 "flow": str(flow),
@@ -103,13 +109,13 @@ class Compute:
             }
             data = (run.body.get("batchDataInput") or {}).get("dataUri")
             if data:
-                specification["data"] = str(self._fetch(data.partition("/paths/")[2], work / "data"))
+                specification["data"] = str(fetch(self.container, data.partition("/paths/")[2], work / "data"))
             if base := run.body.get("variantRunId"):
                 specification["run"] = base
             (work / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
             shutil.copytree(flow, work / "snapshot")
             done = subprocess.run(
-                [self._python(flow), "-m", "promptflow._cli.pf", "run", "create", "--file", work / "run.yaml"],
+                [self.python_of(flow), "-m", "promptflow._cli.pf", "run", "create", "--file", work / "run.yaml"],
                 cwd=work,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -125,29 +131,35 @@ class Compute:
         finally:
             run.ended = datetime.now(UTC)
 
-    def _fetch(self, path: str, target: Path) -> Path:
-        """A copy of the blob, or of all blobs below a path; the path of the copy."""
-        path = path.strip("/")
-        names = [name for name in self.container.list_blob_names(name_starts_with=path)]
-        for name in names:
-            if name == path or name.startswith(f"{path}/"):
-                file = target / Path(path).name / Path(name).relative_to(path)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(self.container.download_blob(name).readall())
-        copied = target / Path(path).name
-        if not copied.exists():
-            raise FileNotFoundError(f"nothing was uploaded at {path}")
-        return copied
-
-    def _python(self, flow: Path) -> Path:
-        """An environment as the flow declares it, made once for each list of requirements."""
+    def python_of(self, flow: Path) -> Path:
+        """An environment as the flow declares it."""
         declared = yaml.safe_load((flow / "flow.dag.yaml").read_text(encoding="utf-8")).get("environment") or {}
         name = declared.get("python_requirements_txt")
         lines = (flow / name).read_text(encoding="utf-8").splitlines() if name else []
         requirements = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        folder = self.folder / "environments" / hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
+        return self.python_with(requirements or ["promptflow"])
+
+    def python_with(self, requirements: Iterable[str]) -> Path:
+        """An environment, made once for each set of requirements."""
+        wanted = sorted({str(Requirement(text)) for text in requirements})
+        folder = self.folder / "environments" / hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
         python = folder / "bin" / "python"
-        return python if python.exists() else clean_environment(folder, requirements or ["promptflow"])
+        return python if python.exists() else clean_environment(folder, wanted)
+
+
+def fetch(container: ContainerClient, path: str, target: Path) -> Path:
+    """A copy of the blob, or of all blobs below a path; the path of the copy."""
+    path = path.strip("/")
+    names = [name for name in container.list_blob_names(name_starts_with=path)]
+    for name in names:
+        if name == path or name.startswith(f"{path}/"):
+            file = target / Path(path).name / Path(name).relative_to(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(container.download_blob(name).readall())
+    copied = target / Path(path).name
+    if not copied.exists():
+        raise FileNotFoundError(f"nothing was uploaded at {path}")
+    return copied
 
 
 def compute_environment(home: Path, proxy_url: str, authority: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
+from cloud_assets import Assets
 from cloud_certificate import Certificate
 from cloud_runs import CloudRun, Compute
 from flow_service_schema import problems
@@ -64,6 +65,7 @@ class ControlPlane:
     has_datastore: bool = True
     history_lags: int = 0
     connections: set[str] = field(default_factory=lambda: {"azure_openai"})
+    assets: Assets | None = None
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -114,7 +116,11 @@ class ControlPlane:
             ("GET", SERVICE, f"{flow}/BulkRuns/([^/]+)/childRuns"): self._child_runs,
             ("POST", SERVICE, f"{history}/rundata"): self._run_data,
             ("POST", SERVICE, f"{metric}/runs/([^/]+)/lastvalues"): self._metrics,
-        }
+        } | self._assets()
+
+    def _assets(self) -> dict[tuple[str, str, str], Callable[..., tuple[int, Any]]]:
+        routes = self.assets.routes() if self.assets else {}
+        return {(method, MANAGEMENT, f"{SCOPE}{path}"): respond for (method, path), respond in routes.items()}
 
     def _login(self, request: Request) -> tuple[int, Any]:
         issuer = f"https://{LOGIN}/{TENANT}"

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from azure.storage.blob import ContainerClient, generate_container_sas
+from azure.storage.blob import BlobServiceClient, ContainerClient, generate_container_sas
 from azurite import azurite
+from cloud_assets import Assets
 from cloud_certificate import certificate
+from cloud_pipelines import Pipelines
 from cloud_proxy import Proxy, proxy
 from cloud_runs import Compute, compute_environment
-from control_plane import GROUP, HOSTS, SECRET, SUBSCRIPTION, TENANT, WORKSPACE, ControlPlane, serving
+from control_plane import GROUP, HOSTS, SCOPE, SECRET, SUBSCRIPTION, TENANT, WORKSPACE, ControlPlane, serving
 from endpoint import Endpoint, endpoint
 from promptflow._constants import LAST_CHECK_TIME, PF_VERSION_CHECK
 from warm_client import Done, WarmClient, warm_client
@@ -34,6 +36,7 @@ class Cloud:
 
     plane: ControlPlane
     compute: Compute
+    pipelines: Pipelines
     proxy: Proxy
     endpoint: Endpoint
     client: WarmClient
@@ -65,11 +68,12 @@ def loopback_cloud(folder: Path) -> Iterator[Cloud]:
         expiry = datetime.now(UTC) + timedelta(hours=6)
         sas = generate_container_sas(ACCOUNT, CONTAINER, account_key=key, permission="racwdl", expiry=expiry)
         plane = ControlPlane(compute, ACCOUNT, CONTAINER, sas)
+        service = BlobServiceClient(address, credential=key, connection_verify=str(pem.authority))
+        pipelines = Pipelines(compute, service, _connections(models))
+        plane.assets = Assets(SCOPE, STORAGE, key, service, expiry, pipelines.submit, pipelines.status)
+        pipelines.assets = plane.assets
         with serving(plane, pem), proxy({host: plane.port for host in HOSTS} | {STORAGE: storage_port}) as gate:
-            compute.environment = compute_environment(home, gate.url, pem.authority)
-            _register_connection(compute, models)
-            environment = compute_environment(_prompt_flow_home(folder / "client_home"), gate.url, pem.authority)
-            environment |= {
+            identity = {
                 "AZURE_TENANT_ID": TENANT,
                 "AZURE_CLIENT_ID": "66666666-6666-6666-6666-666666666666",
                 "AZURE_CLIENT_SECRET": SECRET,
@@ -77,8 +81,12 @@ def loopback_cloud(folder: Path) -> Iterator[Cloud]:
                 "AZUREML_ARM_RESOURCEGROUP": GROUP,
                 "AZUREML_ARM_WORKSPACE_NAME": WORKSPACE,
             }
+            compute.environment = compute_environment(home, gate.url, pem.authority) | identity
+            _register_connection(compute, models)
+            client_home = _prompt_flow_home(folder / "client_home")
+            environment = compute_environment(client_home, gate.url, pem.authority) | identity
             with warm_client(environment) as client, closing(compute):
-                yield Cloud(plane, compute, gate, models, client, folder)
+                yield Cloud(plane, compute, pipelines, gate, models, client, folder)
 
 
 def _prompt_flow_home(folder: Path) -> Path:
@@ -91,7 +99,7 @@ def _prompt_flow_home(folder: Path) -> Path:
 
 
 def _register_connection(compute: Compute, endpoint: Endpoint) -> None:
-    """The workspace's connection `azure_openai`."""
+    """The workspace's connection `azure_openai`, for batch runs."""
     template = ROOT / "connections" / "azure_openai.yaml"
     values = ["--set", f"api_base={endpoint.url}", "api_key=secret-1"]
     done = subprocess.run(
@@ -103,3 +111,9 @@ def _register_connection(compute: Compute, endpoint: Endpoint) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _connections(endpoint: Endpoint) -> dict[str, object]:
+    """The same for parallel steps, in the form that promptflow-parallel reads."""
+    value = {"api_base": endpoint.url, "api_key": "secret-1", "api_type": "azure", "api_version": "2024-06-01"}
+    return {"azure_openai": {"type": "AzureOpenAIConnection", "value": value, "secret_keys": ["api_key"]}}

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bakeoff.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 DryRun = Callable[..., tuple[int, str]]
 PICTURE = {"data:image/png;path": "images/a.png"}
@@ -153,3 +156,55 @@ def test_errors_stop_a_submission_before_a_login_is_asked_for(
     _replace("flows/chat/run.azure.yaml", "${data.question}", "${data.query}")(bundle)
     assert main(["submit", "flows/chat"]) == 1
     assert "error: nothing was sent: repair the 1 error above first" in capsys.readouterr().err
+
+
+def test_a_pipeline_is_shown_as_azure_ai_ml_has_checked_it(bundle: Path, dry_run: DryRun) -> None:
+    before = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
+    status, said = dry_run("--evaluate", "--scale", "--compute", "cpu-cluster", "--nodes", "8", "--mini-batch", "50")
+    assert status == 0, said
+    assert re.search(r"^pipeline chat_scale_[0-9a-f]{12}: split -> flow -> join -> evaluation -> merge$", said, re.M)
+    job = yaml.safe_load(said[said.index("\nname: chat_scale_") : said.index("nothing was sent")])
+    flow, evaluation = job["jobs"]["flow"], job["jobs"]["evaluation"]
+    assert flow["inputs"]["question"] == "${data.question}"
+    assert flow["inputs"]["connections.chat.connection"] == "azure_openai"
+    assert evaluation["inputs"]["answer"] == "${data.run.outputs.answer}"
+    assert (flow["resources"], flow["mini_batch_size"]) == ({"instance_count": 8}, "50")
+    components = {step: (body["component"]["name"], body["component"]["version"]) for step, body in job["jobs"].items()}
+    assert len(set(components.values())) == 5
+    assert said.endswith("nothing was sent; 0 errors, 0 warnings\n")
+    assert {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("break_it", "options", "said"),
+    [
+        (lambda bundle: None, ("--scale",), "--scale needs --compute"),
+        (lambda bundle: None, ("--nodes", "3"), "--nodes goes with --scale only"),
+        (lambda bundle: None, ("--scale", "--compute", "c", "--mini-batch", "0"), "--mini-batch is 0"),
+        (
+            _replace("flows/chat/flow.dag.yaml", "display_name:", "type: evaluation\ndisplay_name:"),
+            ("--scale", "--compute", "c"),
+            r"flow.dag.yaml:\d+: Azure ML takes no component of `type: evaluation`: omit it",
+        ),
+    ],
+)
+def test_what_no_pipeline_can_be_is_named(
+    bundle: Path,
+    dry_run: DryRun,
+    capsys: pytest.CaptureFixture[str],
+    break_it: Callable[[Path], None],
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    break_it(bundle)
+    assert main(["submit", "flows/chat", "--dry-run", *options]) == 1
+    assert re.search(said, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "flow", sorted(path.parent for path in ROOT.glob("*/*/flow.dag.yaml")), ids=lambda path: path.name
+)
+def test_every_flow_says_how_it_runs_in_azure_and_what_stays_here(flow: Path) -> None:
+    assert (flow / "run.azure.yaml").is_file()
+    ignored = (flow / ".amlignore").read_text(encoding="utf-8").split()
+    assert {".env", "__pycache__/", "!.promptflow/flow.tools.json"} <= set(ignored)

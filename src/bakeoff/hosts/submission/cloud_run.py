@@ -43,7 +43,7 @@ def ensure_submitted(client: Any, plan: RunPlan, *, again: bool) -> CloudRun:
             found = find(client, name)
     if found:
         return CloudRun(name, _page(found), is_new=False)
-    _check_connections(client, plan)
+    check_connections(client, plan)
     run, is_new = _submit(client, plan, name)
     return CloudRun(name, _page(run), is_new)
 
@@ -130,7 +130,8 @@ def _submit(client: Any, plan: RunPlan, name: str) -> tuple[Any, bool]:
             raise
 
 
-def _check_connections(client: Any, plan: RunPlan) -> None:
+def check_connections(client: Any, plan: RunPlan) -> None:
+    """Raise BakeoffError for a connection that the run names and the workspace does not have."""
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
     names = {value for node in (plan.settings.get("connections") or {}).values() for key, value in node.items()}

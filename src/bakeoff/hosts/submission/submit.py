@@ -43,14 +43,14 @@ def submit(
     folder = output / run.name
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "rows.jsonl", rows)
-    runs, logged = {run.name: _record(base, run)}, None
+    runs, logged = {run.name: record(base, run.page)}, None
     if evaluation:
         evaluation = replace(evaluation, base=run.name)
         scored, scores = _through(client, evaluation, False, say, progress)
         _write_lines(folder / "scores.jsonl", scores)
         logged = metrics(client, scored.name)
         write_json(folder / "metrics.json", logged)
-        runs[scored.name] = _record(evaluation, scored)
+        runs[scored.name] = record(evaluation, scored.page)
     write_json(folder / "runs.json", runs)
     return Submitted(folder, len(rows), _failed(rows), logged)
 
@@ -71,8 +71,9 @@ def _failed(rows: Sequence[dict[str, Any]]) -> int:
     return sum(row["outputs"] is None for row in rows)
 
 
-def _record(plan: RunPlan, run: CloudRun) -> dict[str, Any]:
-    return {"page": run.page, "base": plan.base, "flow": str(plan.flow.folder), **plan.settings}
+def record(plan: RunPlan, page: str) -> dict[str, Any]:
+    """What runs.json says of a run."""
+    return {"page": page, "base": plan.base, "flow": str(plan.flow.folder), **plan.settings}
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -76,7 +76,7 @@ def connected(workspace: Workspace) -> Iterator[Any]:
     with DefaultAzureCredential() as credential:
         _log_in(credential)
         ids = (workspace.subscription, workspace.resource_group, workspace.workspace_name)
-        client = MLClient(credential, *ids)
+        client = MLClient(credential, *ids, show_progress=False)
         with azure_errors(f"the workspace {workspace}"):
             client.workspaces.get(workspace.workspace_name)
         with azure_errors(f"the default datastore of the workspace {workspace}"):
@@ -89,7 +89,7 @@ def connected(workspace: Workspace) -> Iterator[Any]:
 @contextmanager
 def azure_errors(what: str) -> Iterator[None]:
     """Turn what the Azure clients raise into BakeoffError: what was asked for, why it failed, what to do."""
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
+    from azure.core.exceptions import AzureError, ServiceRequestError
     from promptflow.azure.operations._run_operations import RunRequestException
     from promptflow.exceptions import PromptflowException
 
@@ -98,7 +98,7 @@ def azure_errors(what: str) -> Iterator[None]:
     except ServiceRequestError as error:
         reason = "cannot be reached: check the network and the proxy"
         raise BakeoffError(f"{what} {reason}. The client said: {_first_line(error)}") from error
-    except (ClientAuthenticationError, HttpResponseError, PromptflowException, RunRequestException) as error:
+    except (AzureError, PromptflowException, RunRequestException) as error:
         remedy = REMEDIES.get(http_status(error) or 0, "Azure refused")
         raise BakeoffError(f"{what}: {remedy}. Azure said: {_first_line(error)}") from error
 

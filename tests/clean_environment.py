@@ -1,6 +1,6 @@
 """An environment with nothing but a list of requirements and what these need, made of files that are installed here.
 
-It takes a second where pip takes a minute; tests/flows/test_snapshots.py installs the same requirements with pip.
+It takes a second where pip takes a minute; tests/flows/test_snapshots.py installs the longest list with pip as well.
 """
 
 import sys
