@@ -9,8 +9,8 @@ import pytest
 from catalog_helpers import genai_files
 from fake_hub import FIRST, REPO, SECOND, FakeHub, serve
 
-from bakeoff.catalog import cache, find, manifest, pull, state, verify
-from bakeoff.errors import DownloadError
+from bakeoff.catalog import cache, ensure, find, manifest, pull, state, verify
+from bakeoff.errors import DownloadError, ModelNotFoundError
 
 FOLDER = "cpu_and_mobile/int4"
 WEIGHTS = bytes(range(256)) * 2000
@@ -45,6 +45,16 @@ def test_the_folder_is_fetched_at_its_commit_and_nothing_else(use_catalog: Calla
     assert verify("tiny") == []
     assert f"downloading 4 files (512 kB) of {REPO} at {FIRST[:12]}" in lines
     assert not any(method == "HEAD" or path.endswith("README.md") for method, path, _ in hub.requests)
+
+
+def test_a_compute_that_starts_empty_may_pull_what_a_flow_asks_for(
+    use_catalog: Callable[..., Path], hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_catalog(tiny={"cpu": variant(FIRST)})
+    with pytest.raises(ModelNotFoundError):
+        ensure("tiny")
+    monkeypatch.setenv("BAKEOFF_PULL", "1")
+    assert (ensure("tiny") / "model.onnx").read_bytes() == b"graph one"
 
 
 def test_an_interrupted_transfer_goes_on_where_it_stopped(

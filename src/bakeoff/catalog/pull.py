@@ -1,6 +1,8 @@
 """Bring a model of the catalog onto this machine: fetch, check, convert, install in one step."""
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,6 +48,30 @@ def pull(name: str, variant: str | None = None, report: Report = silent) -> Path
         )
         cache.install(stage, final)
     report(f"{model.name} is ready: {final}")
+    return final
+
+
+def pull_address(address: str, report: Report = silent) -> Path:
+    """The folder of a model that an Azure ML workspace has, fetched where it is not on this machine.
+
+    Two processes may ask for the same: one works, the other waits. Raises DownloadError, and ModelCorruptError where
+    the folder is no onnxruntime-genai or embedding model.
+    """
+    from bakeoff.catalog.sources import azureml
+
+    digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+    name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', address.rstrip('/').rpartition('/')[2]).strip('-.')}-{digest}"
+    final = cache.folder_of(name)
+    with cache.staging(name, report) as stage:
+        if not final.exists():
+            fetched = azureml.fetch(address, stage / "downloads", report)
+            kind = embedding_folder if embedding_folder.is_one(fetched.folder) else genai_folder
+            kind.check(fetched.folder)
+            fetched.folder.replace(stage / "build")
+            files = dict(fetched.files)
+            manifest.write(stage / "build", name=name, source=address, revision="", importer=None, files=files)
+            cache.install(stage, final)
+    report(f"{address} is ready: {final}")
     return final
 
 

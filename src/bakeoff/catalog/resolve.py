@@ -9,10 +9,12 @@ from bakeoff.catalog import cache, embedding_folder, genai_folder, manifest
 from bakeoff.catalog.entries import Model, find
 from bakeoff.catalog.manifest import Problem
 from bakeoff.catalog.progress import Report, silent
-from bakeoff.catalog.pull import outdated, pull
+from bakeoff.catalog.pull import outdated, pull, pull_address
 from bakeoff.catalog.tuned import is_tuned, tuned_folder
 from bakeoff.errors import ModelCorruptError, ModelNotFoundError
 
+AZURE_ML = "azureml:"
+PULL = "BAKEOFF_PULL"
 State = Literal["ready", "not pulled", "damaged", "outdated"]
 
 
@@ -47,13 +49,17 @@ def resolve(name_or_path: str | Path) -> Path:
 
 
 def ensure(name_or_path: str | Path, report: Report = silent) -> Path:
-    """As `resolve`, but an embedded model that is not there (or not as it should be) is pulled first.
+    """As `resolve`, but an embedded model that is not there (or not as it should be) is pulled first; every model of
+    the catalog where BAKEOFF_PULL is set, as it may be for a compute that starts empty.
 
-    Raises as `resolve` and, for an embedded model, as `pull`.
+    So is one of an Azure ML workspace (`azureml:NAME:VERSION`, `azureml://datastores/NAME/paths/PATH`), once: what
+    is changed there under the same address later is not seen. Raises as `resolve` and `pull`.
     """
+    if str(name_or_path).startswith(AZURE_ML):
+        return _checked(pull_address(str(name_or_path), report))
     if _as_path(name_or_path) is None and tuned_folder(str(name_or_path)) is None:
         model = find(str(name_or_path))
-        if model.entry.embedded and state(model) != "ready":
+        if (model.entry.embedded or os.environ.get(PULL)) and state(model) != "ready":
             return pull(model.name, report=report)
     return resolve(name_or_path)
 
