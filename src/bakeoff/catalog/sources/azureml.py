@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 from xml.etree import ElementTree
 
 from bakeoff.catalog.manifest import record
@@ -145,7 +145,7 @@ def _json(url: str, headers: dict[str, str], body: object = None) -> dict[str, A
 def _ask(url: str, headers: dict[str, str], data: bytes | None = None) -> Any:
     place = url.partition("?")[0]
     try:
-        return urlopen(Request(url, data, headers), timeout=60)
+        return build_opener().open(Request(url, data, headers), timeout=60)  # with the proxy of now
     except HTTPError as error:
         raise DownloadError(f"{place}: {HINTS.get(error.code, f'HTTP {error.code}')}") from None
     except (URLError, TimeoutError) as error:
