@@ -1,5 +1,6 @@
 """What belongs to one row of a batch and what belongs to all of them, for every node that can fail."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,6 +11,9 @@ from promptflow.tracing._operation_context import OperationContext
 from bakeoff.errors import BakeoffError, EndpointError
 from bakeoff.models.base import ChatModel
 from bakeoff.models.endpoint_check import ENOUGH, TINY
+
+IN_BATCH = "BAKEOFF_IN_BATCH"
+"""Set where rows are those of a batch and Prompt Flow does not know it: in the parallel steps of a pipeline."""
 
 
 def stop_if_unusable(error: BakeoffError, again: Callable[[], object] | None = None) -> None:
@@ -35,7 +39,7 @@ def still_answers(model: ChatModel) -> Callable[[], object]:
 def report(error: str) -> None:
     """Log why a row of a batch has no answer; elsewhere, where somebody waits for it, raise UserErrorException."""
     context = OperationContext.get_instance()
-    if context.get("run_mode") != "Batch":
+    if context.get("run_mode") != "Batch" and not os.environ.get(IN_BATCH):
         raise UserErrorException(error)
     line = context._get_otel_attributes().get("line_number")
     logger.error("Line number(%s) has no answer: %s", line, error)

@@ -23,6 +23,7 @@ from bakeoff.errors import InputError
 from bakeoff.hosts.doctor.mappings import COLUMN, OUTPUT
 from bakeoff.hosts.doctor.requirement_files import read_requirements
 from bakeoff.hosts.experiment_key import digest
+from bakeoff.hosts.promptflow_rows import IN_BATCH
 from bakeoff.hosts.submission.plan import EXPECTED_ROWS, RunPlan
 from bakeoff.hosts.submission.snapshot import FLOW_FILE, content_digest
 from bakeoff.hosts.submission.steps.join import OUTPUTS
@@ -157,6 +158,7 @@ def _flow_component(plan: RunPlan, folder: Path) -> Any:
     from azure.ai.ml import load_component
     from azure.ai.ml.exceptions import ValidationException
     from marshmallow import ValidationError
+    from promptflow._sdk._errors import GenerateFlowToolsJsonError
     from promptflow._sdk._utilities.general_utils import generate_flow_tools_json
 
     shutil.copytree(plan.snapshot, folder)
@@ -169,9 +171,11 @@ def _flow_component(plan: RunPlan, folder: Path) -> Any:
         )
     flow["nodes"] = [node for node in flow["nodes"] if not node.get("aggregation")]
     file.write_text(yaml.safe_dump(flow, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    generate_flow_tools_json(folder, used_packages_only=True)
     try:
+        generate_flow_tools_json(folder, used_packages_only=True)
         component = load_component(file)
+    except GenerateFlowToolsJsonError as error:
+        raise InputError(f"{plan.flow.folder} cannot be a component: its tools do not load here: {error}") from error
     except (ValidationException, ValidationError) as error:
         raise InputError(f"{plan.flow.document.path} is no component for Azure ML: {error}") from error
     kind = "_eval" if plan.base else ""
@@ -238,7 +242,9 @@ def _parallel(component: Any, scale: Scale, run: RunPlan, data: Any) -> Any:
     node.error_threshold = scale.error_threshold
     node.mini_batch_error_threshold = scale.error_threshold
     variables = mapping(run.settings.get("environment_variables"))
-    node.environment_variables = {"PF_INPUT_FORMAT": "jsonl"} | {str(k): str(v) for k, v in variables.items()}
+    node.environment_variables = {"PF_INPUT_FORMAT": "jsonl", IN_BATCH: "1"} | {
+        str(k): str(v) for k, v in variables.items()
+    }
     return node
 
 
