@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -19,10 +18,8 @@ def test_the_good_bundle_has_no_findings(good_bundle: Path) -> None:
     assert report.not_checked == []
 
 
-def test_this_bundle_has_no_errors_and_is_checked_fast() -> None:
-    started = time.process_time()
+def test_this_bundle_has_no_errors() -> None:
     report = examine(ROOT)
-    assert time.process_time() - started < 2
     assert [line for line in report.lines() if ": error: " in line] == []
     assert {flow.folder for flow in report.bundle.flows} >= {ROOT / "flows/chat", ROOT / "evaluations/chat"}
 
