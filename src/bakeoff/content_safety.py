@@ -2,13 +2,16 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bakeoff.errors import EndpointError, InputError, UnreachableError
 from bakeoff.models.check import Step, passed, stopped
 from bakeoff.models.endpoint import check_header_value, connection_key
 from bakeoff.models.openai_errors import SHOWN_CHARACTERS, redact
+
+if TYPE_CHECKING:
+    import httpx2
 
 API_VERSION = "2024-09-01"
 CONNECTION = "AzureContentSafetyConnection"
@@ -55,16 +58,34 @@ def content_safety_target(connection: Any) -> ContentSafetyTarget:
     return ContentSafetyTarget(connection.endpoint or "", key, connection.api_version or API_VERSION, source)
 
 
-def analyse_text(target: ContentSafetyTarget, text: str, timeout: float = 60.0) -> dict[str, int]:
-    """Severity (0, 2, 4 or 6) of the text by category (Hate, SelfHarm, Sexual, Violence), asked for once.
+def analyse_text(target: ContentSafetyTarget, text: str, timeout: float = 60.0, *, tries: int = 1) -> dict[str, int]:
+    """Severity (0, 2, 4 or 6) of the text by category (Hate, SelfHarm, Sexual, Violence).
 
-    timeout: seconds without a byte. Raises EndpointError where the service fails.
-    See https://learn.microsoft.com/azure/ai-services/content-safety/quickstart-text.
+    timeout: seconds without a byte. tries: how often a service that is busy or fails is asked. Raises EndpointError
+    where the service fails. See https://learn.microsoft.com/rest/api/contentsafety/text-operations/analyze-text.
     """
+    answer = _post(target, text, timeout)
+    for attempt in range(tries - 1):
+        if not _retryable(answer.status_code):
+            break
+        time.sleep(_seconds_to_wait(answer.headers.get("Retry-After"), attempt))
+        answer = _post(target, text, timeout)
+    try:
+        body = answer.json()
+        if answer.status_code == 200:
+            return {str(entry["category"]): int(entry["severity"]) for entry in body["categoriesAnalysis"]}
+        said = body["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        said = answer.text or "no explanation"
+    status = answer.status_code
+    raise _failure(target, f"HTTP {status}: {said}", _advice(status, target), status, EndpointError)
+
+
+def _post(target: ContentSafetyTarget, text: str, timeout: float) -> "httpx2.Response":
     import httpx2
 
     try:
-        answer = httpx2.post(
+        return httpx2.post(
             f"{target.endpoint}/contentsafety/text:analyze",
             params={"api-version": target.api_version},
             headers={"Ocp-Apim-Subscription-Key": target.api_key},
@@ -76,15 +97,18 @@ def analyse_text(target: ContentSafetyTarget, text: str, timeout: float = 60.0) 
     except httpx2.HTTPError as error:
         advice = f"check the address in {target.source}, and proxy or firewall"
         raise _failure(target, f"no connection ({error})", advice, None, UnreachableError) from None
+
+
+def _retryable(status: int | None) -> bool:
+    return status is None or status in (408, 429) or status >= 500
+
+
+def _seconds_to_wait(retry_after: str | None, attempt: int) -> float:
+    """What the service asks for, 30 s at most; without a number from it 1, 2, 4, ... s."""
     try:
-        body = answer.json()
-        if answer.status_code == 200:
-            return {str(entry["category"]): int(entry["severity"]) for entry in body["categoriesAnalysis"]}
-        said = body["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        said = answer.text or "no explanation"
-    status = answer.status_code
-    raise _failure(target, f"HTTP {status}: {said}", _advice(status, target), status, EndpointError)
+        return min(max(float(retry_after or ""), 0.0), 30.0)
+    except ValueError:
+        return min(2.0**attempt, 30.0)
 
 
 def check_content_safety(target: ContentSafetyTarget, timeout: float = 60.0) -> list[Step]:
@@ -113,5 +137,4 @@ def _failure(
 ) -> EndpointError:
     said = redact(" ".join(happened.split()), [target.api_key])
     shortened = said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "..."
-    retryable = status is None or status in (408, 429) or status >= 500
-    return kind(f"{target.host}: {shortened}. What to do: {advice}", status=status, retryable=retryable)
+    return kind(f"{target.host}: {shortened}. What to do: {advice}", status=status, retryable=_retryable(status))
