@@ -105,7 +105,11 @@ def test_an_evaluation_without_a_row_output(bundle: Path) -> None:
         load_experiment(write_experiment(bundle))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+OF_ANOTHER_VERB = {"finetune"}
+SHIPPED = [path for path in sorted((ROOT / "experiments").glob("*.yaml")) if path.stem not in OF_ANOTHER_VERB]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_experiments_are_right(path: Path) -> None:
     experiment = load_experiment(path)
     assert experiment.description
