@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 from cloud_assets import Assets
 from cloud_certificate import Certificate
+from cloud_evaluations import Evaluations
 from cloud_runs import CloudRun, Compute
 from flow_service_schema import problems
 
@@ -66,6 +67,7 @@ class ControlPlane:
     history_lags: int = 0
     connections: set[str] = field(default_factory=lambda: {"azure_openai"})
     assets: Assets | None = None
+    evaluations: Evaluations | None = None
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -116,11 +118,14 @@ class ControlPlane:
             ("GET", SERVICE, f"{flow}/BulkRuns/([^/]+)/childRuns"): self._child_runs,
             ("POST", SERVICE, f"{history}/rundata"): self._run_data,
             ("POST", SERVICE, f"{metric}/runs/([^/]+)/lastvalues"): self._metrics,
-        } | self._assets()
+        } | self._kept()
 
-    def _assets(self) -> dict[tuple[str, str, str], Callable[..., tuple[int, Any]]]:
-        routes = self.assets.routes() if self.assets else {}
-        return {(method, MANAGEMENT, f"{SCOPE}{path}"): respond for (method, path), respond in routes.items()}
+    def _kept(self) -> dict[tuple[str, str, str], Callable[..., tuple[int, Any]]]:
+        assets = self.assets.routes() if self.assets else {}
+        evaluations = self.evaluations.routes() if self.evaluations else {}
+        return {(method, MANAGEMENT, f"{SCOPE}{path}"): respond for (method, path), respond in assets.items()} | {
+            (method, SERVICE, path): respond for (method, path), respond in evaluations.items()
+        }
 
     def _login(self, request: Request) -> tuple[int, Any]:
         issuer = f"https://{LOGIN}/{TENANT}"
@@ -160,6 +165,7 @@ class ControlPlane:
                 "friendlyName": WORKSPACE,
                 "workspaceId": "55555555-5555-5555-5555-555555555555",
                 "discoveryUrl": f"https://{SERVICE}/discovery",
+                "mlFlowTrackingUri": f"azureml://{SERVICE}/mlflow/v1.0{SCOPE}",
                 "provisioningState": "Succeeded",
             },
         }

@@ -1,17 +1,13 @@
 """Results in Weights & Biases (offline) and MLflow (a file, a server), read back by the libraries themselves."""
 
 import json
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from mlflow_server import mlflow_server
 from result_helpers import result_of
 
 from bakeoff.errors import BakeoffError, InputError
@@ -109,29 +105,8 @@ def test_mlflow_on_a_server(folder: Path, server: str, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """The address of MLflow's own server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert started.stdout
-        said = []
-        for line in started.stdout:
-            said.append(line)
-            if "Application startup complete" in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        threading.Thread(target=started.stdout.read, daemon=True).start()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        for process in [*psutil.Process(started.pid).children(recursive=True), started]:
-            process.kill()
-        started.wait()
+    with mlflow_server(tmp_path) as address:
+        yield address
 
 
 def test_a_server_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
