@@ -1,8 +1,9 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +302,76 @@ def test_an_update_of_a_damaged_index_names_the_file(documents: Path, tmp_path: 
     for ask in (lambda: LocalIndex(tmp_path / "index"), lambda: build(documents, tmp_path / "index")):
         with pytest.raises(InputError, match=r"generation-1/store\.sqlite"):
             ask()
+
+
+def flip(path: Path) -> None:
+    """Change one bit, not the size."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["vectors.faiss", "keywords/meta.json"])
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_damaged_side_is_built_again_by_a_run_that_finds_nothing_else_to_do(
+    documents: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: Callable[[Path], None]
+):
+    index = tmp_path / "index"
+    build(documents, index)
+    damage(index / "generation-1" / name)
+    assert build(documents, index).embedded == []
+    assert f"generation-1/{name} is damaged" in caplog.text
+    assert found(LocalIndex(index), "ferry pier")[0] == "ferry.md"
+    caplog.clear()
+    build(documents, index)
+    assert caplog.text == ""
+    assert [path.name for path in index.glob("generation-*")] == ["generation-2"]
+
+
+@pytest.mark.parametrize("change", [True, False])
+def test_damage_of_the_store_is_not_carried_into_the_next_generation(documents: Path, tmp_path: Path, change: bool):
+    build(documents, tmp_path / "index")
+    store = tmp_path / "index" / "generation-1" / "store.sqlite"
+    data = store.read_bytes()
+    assert data.count(b"leaves from pier 3") == 1
+    store.write_bytes(data.replace(b"leaves from pier 3", b"leaves from pier 8"))
+    if change:
+        (documents / "pets.md").write_text("# Pets\nCats only.", encoding="utf-8")
+    with pytest.raises(InputError, match=r"generation-1/store\.sqlite is damaged: make the index again"):
+        build(documents, tmp_path / "index")
+
+
+def test_an_index_made_before_there_were_checksums_is_used_and_gets_them(documents: Path, tmp_path: Path):
+    build(documents, tmp_path / "index")
+    path = tmp_path / "index" / "index.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    assert sorted(manifest["files"])[-2:] == ["store.sqlite", "vectors.faiss"]
+    del manifest["files"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    assert build(documents, tmp_path / "index").embedded == []
+    assert found(LocalIndex(tmp_path / "index"), "ferry pier")[0] == "ferry.md"
+    (documents / "pets.md").write_text("# Pets\nCats only.", encoding="utf-8")
+    build(documents, tmp_path / "index")
+    assert "store.sqlite" in json.loads(path.read_text(encoding="utf-8"))["files"]
+
+
+def test_a_generation_is_on_the_disk_before_the_manifest_names_it(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing can cut the power here: what is shown is that every file is forced to the disk, and when."""
+    index, forced = tmp_path / "index", []
+
+    def fsync(descriptor: int) -> None:
+        forced.append((os.fstat(descriptor).st_ino, (index / "index.json").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    build(documents, index)
+    monkeypatch.undo()
+    early = {inode for inode, named in forced if not named}
+    generation = index / "generation-1"
+    kept = [generation, *generation.rglob("*"), index, index / "index.json"]
+    assert {path.name for path in kept if path.stat().st_ino not in early} == set()
+    assert forced[-1] == (index.stat().st_ino, True)
 
 
 def test_damage_that_only_a_search_meets_names_the_file(documents: Path, tmp_path: Path):

@@ -1,12 +1,13 @@
 """An index in one portable folder: `index.json` names the generation in use, which is never changed.
 
-INDEX/index.json          generation in use, settings, counts; replaced as the last step of a build
+INDEX/index.json          generation in use, SHA-256 of its files, settings, counts; replaced last of all in a build
 INDEX/generation-N/       store.sqlite (documents, chunks, vectors), vectors.faiss, keywords/ (tantivy)
 INDEX/building/           the next generation while it is filled; an interrupted build goes on with it
 INDEX/.lock               held while a process writes
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from bakeoff.errors import InputError
 from bakeoff.retrieval.chunks import Chunk
 from bakeoff.retrieval.documents import Document
+from bakeoff.retrieval.durable import changed, settle, sync_file, sync_folder
 from bakeoff.retrieval.engine import Hit, IndexSettings, check_settings
 from bakeoff.retrieval.fusion import fuse
 from bakeoff.retrieval.keywords import Keywords, build_keywords
@@ -28,6 +30,8 @@ from bakeoff.retrieval.store import Store
 from bakeoff.retrieval.vectors import Vectors, build_vectors
 
 Part = TypeVar("Part")
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 CANDIDATES = 50  # of each side that hybrid search fuses
@@ -100,7 +104,8 @@ class LocalIndexWriter:
 
     Each `put` is on disk when it returns. Leaving without `publish` keeps what was written for the next build and the
     old generation in use. wait: for another process that writes it. Raises InputError where the folder holds something
-    else, an index with other settings, or (without wait) is being written by another process.
+    else, an index with other settings, or (without wait) is being written by another process, and in any method where
+    the store of the generation in use is damaged.
     """
 
     def __init__(self, folder: Path, settings: IndexSettings, *, wait: bool = False):
@@ -153,24 +158,45 @@ class LocalIndexWriter:
         self._open_store().remove(path)
 
     def publish(self) -> None:
-        """Build both sides and put the new generation into use; nothing happens where nothing was written."""
-        if self._store is None:
+        """Build both sides and put the new generation into use, all of it on disk before the manifest names it.
+
+        Where nothing was written nothing happens, unless a file in use is damaged: then both sides are built again.
+        """
+        damaged = self._damaged() if self._store is None else []
+        if self._store is None and not damaged:
             return
+        store = self._open_store()
+        for path in damaged:
+            logger.warning("%s is damaged: both sides of the index are built again", path)
         building = self._folder / _BUILDING
         shutil.rmtree(building / _KEYWORDS, ignore_errors=True)
-        build_vectors(self._store, building / _VECTORS, self._settings.dimension)
-        build_keywords(self._store, building / _KEYWORDS)
-        counts = {"documents": len(self._store.documents()), "chunks": self._store.count()}
-        self._store.close()
+        build_vectors(store, building / _VECTORS, self._settings.dimension)
+        build_keywords(store, building / _KEYWORDS)
+        counts = {"documents": len(store.documents()), "chunks": store.count()}
+        store.close()
         self._store = None
-        generation = f"{_GENERATION}{self._number() + 1}"
-        building.rename(self._folder / generation)
-        manifest = {"format": FORMAT, "generation": generation, **counts, "settings": asdict(self._settings)}
+        manifest: dict[str, Any] = {"format": FORMAT, "generation": f"{_GENERATION}{self._number() + 1}", **counts}
+        manifest |= {"settings": asdict(self._settings), "files": settle(building)}
+        building.rename(self._folder / manifest["generation"])
         temporary = self._folder / f"{MANIFEST}.part"
         temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        sync_file(temporary)
+        sync_folder(self._folder)
         temporary.replace(self._folder / MANIFEST)
+        sync_folder(self._folder)
         self._manifest = manifest
         self._clean()
+
+    def _damaged(self, name: str | None = None) -> list[Path]:
+        """Files in use (or the one of this name) that are not as they were published.
+
+        An index made before there were checksums has none to compare.
+        """
+        if self._manifest is None:
+            return []
+        recorded: dict[str, str] = self._manifest.get("files", {})
+        wanted = recorded if name is None else {one: recorded[one] for one in recorded if one == name}
+        return changed(self._current(), wanted)
 
     def _number(self) -> int:
         return 0 if self._manifest is None else int(self._manifest["generation"].removeprefix(_GENERATION))
@@ -209,6 +235,8 @@ class LocalIndexWriter:
             if self._manifest is None:
                 self._store = Store.create(self._building, self._settings)
             else:
+                for path in self._damaged(_STORE):
+                    raise InputError(f"{path} is damaged: make the index again in a new folder")
                 copy = self._building.with_suffix(".part")
                 shutil.copyfile(self._current() / _STORE, copy)
                 copy.rename(self._building)
