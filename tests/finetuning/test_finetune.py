@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_finetuning import write_definition
+from tiny_finetuning import bakeoff_with, write_definition
 
 torch = pytest.importorskip("torch", reason="the extra `finetune` is not installed")
 pytest.importorskip("peft", reason="the extra `finetune` is not installed")
@@ -31,14 +31,6 @@ from bakeoff.models.onnx_chat import OnnxChatModel  # noqa: E402
 
 ASKED = [Message("system", "s"), Message("user", "hello there")]
 SHORT = Parameters(max_new_tokens=12)
-CHILD = """
-import sys
-from pathlib import Path
-from bakeoff.catalog import entries
-entries.CATALOG_FILE = Path(sys.argv[1])
-from bakeoff.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +56,8 @@ def test_training_learns_and_keeps_its_record(trained: tuple[Path, dict[str, Any
     assert record["rows"] == {"train": 36, "validation": 4}
     assert len(record["inputs"]["data"]) == 64
     assert record["versions"]["torch"]
-    assert record["this_session"]["cpu_seconds"] > 0
+    assert record["spent"]["sessions"] == 1
+    assert record["spent"]["cpu_seconds"] > 0
 
 
 def test_merged_and_adapter_answer_as_torch_does(trained: tuple[Path, dict[str, Any]]) -> None:
@@ -154,8 +147,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tiny: Path, tmp_pat
     (tmp_path / "whole").mkdir()
     definition = write_definition(tmp_path, training={"max_steps": 8}, export={"adapter": False, "merged": []})
     whole = finetune(load_definition(definition), tmp_path / "whole", print)
-    command = [sys.executable, "-W", "ignore", "-c", CHILD, str(tiny / "models.yaml")]
-    command += ["finetune", str(definition), "--output", str(tmp_path / "killed")]
+    command = [*bakeoff_with(tiny), "finetune", str(definition), "--output", str(tmp_path / "killed")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             if (tmp_path / "killed" / "checkpoints" / "checkpoint-2" / "trainer_state.json").exists():
@@ -163,8 +155,13 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tiny: Path, tmp_pat
                 break
             assert "Traceback" not in line
     assert not (tmp_path / "killed" / "record.json").exists()
+    (killed,) = json.loads((tmp_path / "killed" / "sessions.json").read_text())
     lines: list[str] = []
+    started = time.monotonic()
     record = finetune(load_definition(definition), tmp_path / "killed", lines.append)
+    took = time.monotonic() - started
+    assert record["spent"]["sessions"] == 2
+    assert killed["seconds"] < record["spent"]["seconds"] <= killed["seconds"] + took
     assert any(line.startswith("going on from checkpoint-") for line in lines)
     last = [[entry for entry in run["losses"] if "eval_loss" in entry][-1] for run in (whole, record)]
     assert last[0]["step"] == last[1]["step"] == 8

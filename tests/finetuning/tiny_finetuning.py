@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,19 @@ import yaml
 from tiny_gguf import TOKENS, write_tiny_gguf
 
 LETTERS = "abcdefgh"
+CHILD = """
+import sys
+from pathlib import Path
+from bakeoff.catalog import entries
+entries.CATALOG_FILE = Path(sys.argv[1])
+from bakeoff.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def bakeoff_with(folder: Path) -> list[str]:
+    """The command `bakeoff` in a child process, with the catalog that `write_catalog` left in the folder."""
+    return [sys.executable, "-W", "ignore", "-c", CHILD, str(folder / "models.yaml")]
 
 
 def write_catalog(folder: Path) -> Path:

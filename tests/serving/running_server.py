@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import psutil
 from openai import OpenAI
 
 DEADLINE = 60.0
+BAKEOFF = (sys.executable, "-m", "bakeoff.cli")
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,11 @@ class Running:
 
 
 @contextmanager
-def running_server(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterator[Running]:
+def running_server(
+    *arguments: str | Path, env: dict[str, str] | None = None, bakeoff: Sequence[str] = BAKEOFF
+) -> Iterator[Running]:
     """Serve on a free port until the end of the block; the arguments are those after `bakeoff serve`."""
-    command = [sys.executable, "-m", "bakeoff.cli", "serve", *map(str, arguments), "--port", "0"]
+    command = [*bakeoff, "serve", *map(str, arguments), "--port", "0"]
     process = psutil.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | (env or {}))
     try:
         said = process.stdout.readline()

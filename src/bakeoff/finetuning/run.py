@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +13,10 @@ from bakeoff import __version__, catalog
 from bakeoff.errors import InputError, NotSupportedError
 from bakeoff.finetuning.definition import FineTuning
 from bakeoff.finetuning.examples import Example, digest, read_examples
+from bakeoff.finetuning.sessions import Sessions
 from bakeoff.finetuning.split import check_leakage, split
 from bakeoff.finetuning.tokens import Encoder, FolderEncoder, OnnxEncoder, TokenRow, encode
+from bakeoff.json_file import write_json
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "onnxruntime", "onnxruntime-genai", "numpy")
 RECORD = "record.json"
@@ -68,7 +69,8 @@ def is_folder(base: str) -> bool:
 def finetune(definition: FineTuning, folder: Path, report: Report) -> dict[str, Any]:
     """Train and leave the adapter (peft's format) and record.json in `folder`; the record.
 
-    A run whose record is there and was made from the same file and data is not repeated; one that was killed goes on.
+    A run whose record is there and was made from the same file and data is not repeated; one that was killed goes on,
+    and `spent` in its record is the time of all its sessions.
     Raises NotSupportedError, InputError and what the base and the data raise, before any training.
     """
     require()
@@ -79,6 +81,7 @@ def finetune(definition: FineTuning, folder: Path, report: Report) -> dict[str, 
             report(f"trained already: {folder / RECORD}")
             return record
     _check_state(folder, inputs)
+    sessions = Sessions(folder / "sessions.json")
     report(f"checking {definition.data.name}")
     prepared = prepare(definition, open_encoder(definition.base, report))
     report(
@@ -92,15 +95,15 @@ def finetune(definition: FineTuning, folder: Path, report: Report) -> dict[str, 
     torch.manual_seed(definition.seed)
     threads = definition.training.threads or _threads()
     torch.set_num_threads(threads)
-    started, cpu = time.time(), time.process_time()
     model = open_base(definition, report)
     frozen = definition.adapter.frozen_layers
     stem = Stem(model, frozen) if frozen else None
     if stem:
         report(f"computing what the {frozen} frozen layers give")
     training, validation = (to_features(rows, stem) for rows in (prepared.train, prepared.validation))
+    sessions.note()
     adapted = wrap(model, definition)
-    log = train(model, adapted, training, validation, definition, folder / "checkpoints", report)
+    log = train(model, adapted, training, validation, definition, folder / "checkpoints", report, sessions.note)
     if stem:
         stem.join()
     adapted.save_pretrained(str(folder / WEIGHTS))
@@ -112,17 +115,12 @@ def finetune(definition: FineTuning, folder: Path, report: Report) -> dict[str, 
         "rows": {"train": len(prepared.train), "validation": len(prepared.validation)},
         "tokens_an_epoch": prepared.tokens,
         "losses": _losses(log),
-        "this_session": {
-            "seconds": time.time() - started,
-            "cpu_seconds": time.process_time() - cpu,
-            "threads": threads,
-        },
+        "spent": {**sessions.spent(), "threads": threads},
         "versions": {"bakeoff": __version__, "python": platform.python_version(), **_versions()},
         "machine": {"cores": os.cpu_count(), "processor": platform.machine()},
     }
     record["estimate"] = _estimate(definition, record)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    write_json(folder / RECORD, record)
     return record
 
 
@@ -153,7 +151,7 @@ def _check_state(folder: Path, inputs: dict[str, Any]) -> None:
             f"{folder} holds a run with other data or settings: give another --output, or remove that folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    state.write_text(json.dumps(inputs), encoding="utf-8")
+    write_json(state, inputs)
 
 
 def _losses(log: list[Any]) -> list[dict[str, float]]:
@@ -176,10 +174,10 @@ def _threads() -> int:
 
 
 def _estimate(definition: FineTuning, record: dict[str, Any]) -> dict[str, Any]:
-    """Energy and cost of this session by the hardware that the file states; empty where it states none."""
+    """Energy and cost of all sessions by the hardware that the file states; empty where it states none."""
     if not definition.hardware:
         return {}
-    hours = record["this_session"]["seconds"] / 3600
+    hours = record["spent"]["seconds"] / 3600
     kwh = definition.hardware["watts"] / 1000 * hours
     cost = kwh * definition.hardware["price_per_kwh"] + hours * definition.hardware.get("price_per_hour", 0)
     return {"kwh": kwh, "cost": cost, "currency": definition.hardware.get("currency", "EUR"), "basis": "wall clock"}

@@ -32,10 +32,12 @@ def train(
     definition: FineTuning,
     folder: Path,
     report: Callable[[str], None],
+    note: Callable[[], None],
 ) -> list[Mapping[str, float]]:
     """Train `adapted` (peft's model around `model`) and leave the best weights in it; the log of losses by step.
 
-    Checkpoints lie in `folder`; a run that was killed goes on from the last whole one.
+    Checkpoints lie in `folder`; a run that was killed goes on from the last whole one. report gets a line, and note is
+    called, whenever losses are logged.
     """
     settings = definition.training
     checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
@@ -75,7 +77,7 @@ def train(
         train_dataset=list(train_rows),
         eval_dataset=list(validation_rows),
         data_collator=collate,
-        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience), _Progress(report)],
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience), _Progress(report, note)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.base = model
@@ -175,14 +177,15 @@ class _AnswerTrainer(Trainer):
 class _Progress(TrainerCallback):
     """A line for each log: step, losses, time left."""
 
-    def __init__(self, report: Callable[[str], None]):
-        self._report = report
+    def __init__(self, report: Callable[[str], None], note: Callable[[], None]):
+        self._report, self._note = report, note
         self._started, self._first = time.monotonic(), 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._started, self._first = time.monotonic(), state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
+        self._note()
         done = state.global_step - self._first
         left = (time.monotonic() - self._started) / done * (state.max_steps - state.global_step) if done else 0
         losses = [

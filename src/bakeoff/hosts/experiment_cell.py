@@ -11,7 +11,6 @@ that was killed is harvested like any other, the next time the cell is opened.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from bakeoff.errors import BakeoffError
 from bakeoff.experiments.journal import Journal
 from bakeoff.hosts.experiment_key import digest
 from bakeoff.hosts.promptflow_settings import home
+from bakeoff.json_file import write_json
 
 
 @dataclass(frozen=True)
@@ -193,16 +193,6 @@ def end_run(run: str) -> None:
                     with suppress(psutil.NoSuchProcess):
                         member.kill()
                 psutil.wait_procs([process], timeout=10)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a file in one step: it is never half there."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _seconds(info: Mapping[str, Any]) -> float:

@@ -10,11 +10,12 @@ import yaml
 from bakeoff.catalog.progress import silent
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.definition import ROW, Flow, Task
-from bakeoff.hosts.experiment_cell import experiments_cache, read_lines, run_name, write_json
+from bakeoff.hosts.experiment_cell import experiments_cache, read_lines, run_name
 from bakeoff.hosts.experiment_images import from_anywhere
 from bakeoff.hosts.experiment_key import digest, endpoint_of, flow_digest
 from bakeoff.hosts.experiment_rows import DataRow
 from bakeoff.hosts.promptflow_batch import run_batch
+from bakeoff.json_file import write_json
 from bakeoff.metrics.judge_fit import agreement_figures, without_unfit
 
 OUTPUT = "run_output_"

@@ -12,11 +12,11 @@ from typing import Any
 from bakeoff.catalog.progress import Report
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.progress import Progress
-from bakeoff.hosts.experiment_cell import write_json
 from bakeoff.hosts.submission.cloud_run import ENDED, FIRST_PAUSE, LONGEST_PAUSE, check_connections
 from bakeoff.hosts.submission.pipeline import PipelinePlan, build, results_uri
 from bakeoff.hosts.submission.submit import Submitted, record
 from bakeoff.hosts.submission.workspace import azure_errors
+from bakeoff.json_file import write_json
 
 
 def submit_pipeline(

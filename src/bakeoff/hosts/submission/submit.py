@@ -8,9 +8,9 @@ from typing import Any
 
 from bakeoff.catalog.progress import Report
 from bakeoff.experiments.progress import Progress
-from bakeoff.hosts.experiment_cell import write_json
 from bakeoff.hosts.submission.cloud_run import CloudRun, ensure_submitted, lines, metrics, wait
 from bakeoff.hosts.submission.plan import RunPlan
+from bakeoff.json_file import write_json
 
 
 @dataclass(frozen=True)
