@@ -17,12 +17,12 @@ VERSION = "3.35.0"
 
 
 @contextmanager
-def azurite(folder: Path, account: str, key: str, certificate: Certificate) -> Iterator[int]:
+def azurite(account: str, key: str, certificate: Certificate) -> Iterator[int]:
     """The port of a blob service with that account, over HTTPS; skips the test where there is no npm."""
     program = _installed()
-    options = ["--blobPort", "0", "--location", folder, "--cert", certificate.certificate, "--key", certificate.key]
+    options = ["--blobPort", "0", "--inMemoryPersistence", "--cert", certificate.certificate, "--key", certificate.key]
     process = subprocess.Popen(
-        ["node", program, *options, "--skipApiVersionCheck", "--disableTelemetry"],
+        ["node", program, *options, "--skipApiVersionCheck", "--disableTelemetry", "--silent"],
         env=os.environ | {"AZURITE_ACCOUNTS": f"{account}:{key}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from azure.storage.blob import BlobServiceClient, generate_container_sas
+from cloud_runs import PATIENCE
 
 Answer = tuple[int, Any]
 CREATED = {"createdBy": "tester", "createdByType": "User", "createdAt": "2026-01-01T00:00:00Z"}
@@ -16,7 +17,8 @@ CREATED = {"createdBy": "tester", "createdByType": "User", "createdAt": "2026-01
 class Assets:
     """scope: of the workspace. storage: host name of its account as clients know it; key, expiry: for its signatures.
 
-    submit: called with the name and the properties of a new job; status: that of a job.
+    submit: called with the name and the properties of a new job; status: that of a job, when it has ended or after so
+    many seconds.
     """
 
     scope: str
@@ -25,13 +27,13 @@ class Assets:
     blobs: BlobServiceClient
     expiry: Any
     submit: Callable[[str, dict[str, Any]], None]
-    status: Callable[[str], str]
+    status: Callable[[str, float], str]
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def routes(self) -> dict[tuple[str, str], Callable[..., Answer]]:
         """(method, path below the workspace) -> what answers it."""
-        version = "/((?:codes|environments|components|models)/[^/]+/versions/[^/]+)"
+        version = "/((?:codes|environments|components|models|data)/[^/]+/versions/[^/]+)"
         return {
             ("GET", "/computes/([^/]+)"): self._compute,
             ("GET", "/codes/[^/]+/versions"): self._same_code,
@@ -86,15 +88,18 @@ class Assets:
     def _get_job(self, request: Any, name: str) -> Answer:
         if name not in self.jobs:
             return 404, {"error": {"code": "UserError", "message": f"The job {name} was not found."}}
+        return 200, self._job(name, PATIENCE)
+
+    def _job(self, name: str, patience: float) -> dict[str, Any]:
         services = {"Studio": {"jobServiceType": "Studio", "endpoint": f"https://ml.azure.com/runs/{name}"}}
-        properties = self.jobs[name] | {"status": self.status(name), "services": services}
+        properties = self.jobs[name] | {"status": self.status(name, patience), "services": services}
         identity = {"id": f"{self.scope}/jobs/{name}", "name": name}
-        return 200, identity | {"properties": properties, "systemData": CREATED}
+        return identity | {"properties": properties, "systemData": CREATED}
 
     def _put_job(self, request: Any, name: str) -> Answer:
         self.jobs[name] = request.body["properties"]
         self.submit(name, self.jobs[name])
-        return 201, self._get_job(request, name)[1]
+        return 201, self._job(name, 0)
 
 
 def version_of(identifier: str) -> str:

@@ -9,12 +9,13 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import yaml
 from azure.storage.blob import BlobServiceClient
 from cloud_assets import Assets, version_of
-from cloud_runs import Compute, fetch
+from cloud_runs import Compute
 from parallel_runner import installed, run_step
 
 from bakeoff.catalog.cache import cache_folder
@@ -34,30 +35,42 @@ class Pipelines:
     connections: dict[str, Any]
     statuses: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, Event] = field(default_factory=dict)
     steps: dict[str, dict[str, Path]] = field(default_factory=dict)
     assets: Assets | None = None
 
     def submit(self, name: str, job: dict[str, Any]) -> None:
-        self.statuses[name] = "NotStarted"
+        self.statuses[name], self.ended[name] = "NotStarted", Event()
         self.compute.do(lambda: self._execute(name, job))
 
-    def status(self, name: str) -> str:
+    def status(self, name: str, patience: float) -> str:
+        """That of a job, when it has ended or after so many seconds."""
+        self.ended[name].wait(patience)
         return self.statuses[name]
 
     def _execute(self, name: str, job: dict[str, Any]) -> None:
         self.statuses[name], self.steps[name] = "Running", {}
         try:
+            if self.compute.fails:
+                raise RuntimeError(self.compute.fails)
             self._run_steps(name, job)
             self.statuses[name] = "Completed"
         except Exception as error:
             self.statuses[name], self.errors[name] = "Failed", str(error)
+        finally:
+            self.ended[name].set()
+
+    def fetched(self, uri: str, folder: Path) -> Path:
+        """A copy of what lies at a path of the default datastore, or of a version of a data asset."""
+        if asset := re.search(r"data/[^/]+/versions/[^/]+$", uri):
+            uri = self.assets.versions[asset[0]]["dataUri"]
+        return self.compute.fetch(DATASTORE.fullmatch(uri)[1], folder)
 
     def _run_steps(self, name: str, job: dict[str, Any]) -> None:
         folder = self.compute.folder / name
         ready: dict[str, str] = {}
         for key, given in job["inputs"].items():
-            place = DATASTORE.fullmatch(given["uri"])
-            ready[f"${{{{parent.inputs.{key}}}}}"] = str(fetch(self.compute.container, place[1], folder / key))
+            ready[f"${{{{parent.inputs.{key}}}}}"] = str(self.fetched(given["uri"], folder / key))
         waiting = dict(job["jobs"])
         while waiting:
             runnable = [step for step, body in waiting.items() if _bindings(body) <= ready.keys()]
@@ -76,7 +89,7 @@ class Pipelines:
         component = self.assets.versions[version_of(body["componentId"])]["componentSpec"]
         code = self.assets.versions[version_of(component["code"])]["codeUri"]
         container, _, path = code.partition(".net/")[2].partition("/")
-        snapshot = fetch(self.blobs.get_container_client(container), path, folder / "code")
+        snapshot = self.compute.fetch(path, folder / "code", self.blobs.get_container_client(container))
         if body["type"] == "parallel":
             return self._run_parallel(folder, body, inputs, snapshot)
         outputs = {key: folder / "outputs" / key for key in component["outputs"]}
@@ -107,9 +120,9 @@ class Pipelines:
             if "." not in key:
                 arguments += [f"--pf_input_{key}", value]
         secrets = base64.b64encode(json.dumps(self.connections).encode()).decode()
-        env = self.compute.environment | body["environment_variables"] | {"AML_PROMPT_FLOW_CONNECTIONS": secrets}
-        env["PYTHONPATH"] = str(installed(cache_folder()))
-        run_step(self.compute.python_of(flow), flow, data, output, body, arguments, env)
+        env = body["environment_variables"] | {"AML_PROMPT_FLOW_CONNECTIONS": secrets}
+        python = self.compute.warm(self.compute.python_of(flow))
+        run_step(python, installed(cache_folder()), flow, data, output, body, arguments, env)
         return {"flow_outputs": output}
 
     def _upload(self, folder: Path, uri: str) -> None:

@@ -6,18 +6,25 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import urllib3
 import yaml
 from azure.storage.blob import ContainerClient
 from clean_environment import clean_environment
 from packaging.requirements import Requirement
+from warm_python import WarmPython, warm_python
+
+PROMPT_FLOW = ("promptflow._cli._pf.entry", "promptflow.client", "promptflow.executor", "promptflow.batch")
+PATIENCE = 3.0
+"""How long, in seconds, a question about a run or a job that has not ended is left open, for who asks in pauses."""
 
 
 @dataclass
@@ -31,6 +38,7 @@ class CloudRun:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: datetime | None = None
     ended: datetime | None = None
+    has_ended: Event = field(default_factory=Event)
 
     @property
     def name(self) -> str:
@@ -61,7 +69,8 @@ class CloudRun:
 class Compute:
     """Runs what is submitted, one after the other.
 
-    home: of its Prompt Flow, whose connections stand for those of the workspace. environment: its variables. fails: the
+    home: of its Prompt Flow, whose connections stand for those of the workspace. environment: its variables. container:
+    of the default datastore, whose addresses of blobs are signed; authority: of the certificate it shows. fails: the
     error of every run, in place of executing it.
     """
 
@@ -69,17 +78,20 @@ class Compute:
     home: Path
     environment: dict[str, str]
     container: ContainerClient
+    authority: Path
     fails: str = ""
     runs: dict[str, CloudRun] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
-    _jobs: list[Future[None]] = field(default_factory=list)
+    _jobs: list[Future[object]] = field(default_factory=list)
+    _warm: dict[Path, WarmPython] = field(default_factory=dict)
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def submit(self, body: dict[str, Any]) -> None:
         run = CloudRun(body, self.home / ".runs" / str(body["runId"]))
         self.runs[run.name] = run
         self.do(lambda: self._execute(run))
 
-    def do(self, job: Callable[[], None]) -> None:
+    def do(self, job: Callable[[], object]) -> None:
         """Run that after what was submitted before."""
         self._jobs.append(self._pool.submit(job))
 
@@ -90,6 +102,13 @@ class Compute:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._open.close()
+
+    def warm(self, python: Path) -> WarmPython:
+        """That Python with Prompt Flow imported, started once; it has the compute's variables."""
+        if python not in self._warm:
+            self._warm[python] = self._open.enter_context(warm_python(python, PROMPT_FLOW, self.environment))
+        return self._warm[python]
 
     def _execute(self, run: CloudRun) -> None:
         run.started, run.status = datetime.now(UTC), "Running"
@@ -99,7 +118,7 @@ class Compute:
                 return
             work = self.folder / run.name
             flow_file = run.body["flowDefinitionBlobPath"]
-            flow = fetch(self.container, str(Path(flow_file).parent), work / "flow")
+            flow = self.fetch(str(Path(flow_file).parent), work / "flow")
             specification = {
                 "name": run.name,
                 "flow": str(flow),
@@ -109,27 +128,37 @@ class Compute:
             }
             data = (run.body.get("batchDataInput") or {}).get("dataUri")
             if data:
-                specification["data"] = str(fetch(self.container, data.partition("/paths/")[2], work / "data"))
+                specification["data"] = str(self.fetch(data.partition("/paths/")[2], work / "data"))
             if base := run.body.get("variantRunId"):
                 specification["run"] = base
             (work / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
             shutil.copytree(flow, work / "snapshot")
-            done = subprocess.run(
-                [self.python_of(flow), "-m", "promptflow._cli.pf", "run", "create", "--file", work / "run.yaml"],
-                cwd=work,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=240,
-            )
-            completed = '"status": "Completed"' in done.stdout
-            run.error, run.status = ("", "Completed") if completed else (done.stdout + done.stderr, "Failed")
+            create = ["run", "create", "--file", work / "run.yaml"]
+            done = self.warm(self.python_of(flow)).run("promptflow._cli.pf", create, {}, work)
+            completed = '"status": "Completed"' in done.said
+            run.error, run.status = ("", "Completed") if completed else (done.said, "Failed")
         except Exception as error:
             run.error, run.status = repr(error), "Failed"
             raise
         finally:
             run.ended = datetime.now(UTC)
+            run.has_ended.set()
+
+    def fetch(self, path: str, target: Path, container: ContainerClient | None = None) -> Path:
+        """A copy of the blob, or of all blobs below a path; the path of the copy."""
+        path, container = path.strip("/"), container or self.container
+        copied = target / Path(path).name
+        with urllib3.PoolManager(ca_certs=str(self.authority)) as connections:  # the SDK takes nearly twice as long
+            for name in container.list_blob_names(name_starts_with=path):
+                if name == path or name.startswith(f"{path}/"):
+                    file = copied / Path(name).relative_to(path)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    answer = connections.request("GET", container.get_blob_client(name).url)
+                    assert answer.status == 200, answer.data
+                    file.write_bytes(answer.data)
+        if not copied.exists():
+            raise FileNotFoundError(f"nothing was uploaded at {path}")
+        return copied
 
     def python_of(self, flow: Path) -> Path:
         """An environment as the flow declares it."""
@@ -145,21 +174,6 @@ class Compute:
         folder = self.folder / "environments" / hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
         python = folder / "bin" / "python"
         return python if python.exists() else clean_environment(folder, wanted)
-
-
-def fetch(container: ContainerClient, path: str, target: Path) -> Path:
-    """A copy of the blob, or of all blobs below a path; the path of the copy."""
-    path = path.strip("/")
-    names = [name for name in container.list_blob_names(name_starts_with=path)]
-    for name in names:
-        if name == path or name.startswith(f"{path}/"):
-            file = target / Path(path).name / Path(name).relative_to(path)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(container.download_blob(name).readall())
-    copied = target / Path(path).name
-    if not copied.exists():
-        raise FileNotFoundError(f"nothing was uploaded at {path}")
-    return copied
 
 
 def compute_environment(home: Path, proxy_url: str, authority: Path) -> dict[str, str]:

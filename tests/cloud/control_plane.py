@@ -20,7 +20,7 @@ import jwt
 from cloud_assets import Assets
 from cloud_certificate import Certificate
 from cloud_evaluations import Evaluations
-from cloud_runs import CloudRun, Compute
+from cloud_runs import PATIENCE, CloudRun, Compute
 from flow_service_schema import problems
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -54,7 +54,8 @@ class ControlPlane:
     """State, and everything that was asked.
 
     account, sas: of the storage account behind the default datastore. connections: names of those of the workspace.
-    history_lags: how often run history is still to say that a run is unknown which is there.
+    history_lags: how often run history is still to say that a run is unknown which is there. patience: seconds in which
+    a run may end before who asks hears that it has not.
     wrong: requests that break the OpenAPI file, and those that nothing here answers. on_answer: called with each
     request before the client hears that it was dealt with.
     """
@@ -65,6 +66,7 @@ class ControlPlane:
     sas: str
     has_datastore: bool = True
     history_lags: int = 0
+    patience: float = PATIENCE
     connections: set[str] = field(default_factory=lambda: {"azure_openai"})
     assets: Assets | None = None
     evaluations: Evaluations | None = None
@@ -223,6 +225,7 @@ class ControlPlane:
             run = None
         if run is None:
             return 404, _error("UserError", f"The run {request.body['runId']} was not found.")
+        run.has_ended.wait(self.patience)
         return 200, {"runMetadata": _metadata(run)}
 
     def _metrics(self, request: Request, name: str) -> tuple[int, Any]:

@@ -4,7 +4,7 @@ executes what was uploaded, a model endpoint, and a proxy that lets nothing thro
 
 import json
 import secrets
-import subprocess
+import shutil
 import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -13,44 +13,62 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from azure.storage.blob import BlobServiceClient, ContainerClient, generate_container_sas
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ResourceTypes,
+    generate_account_sas,
+    generate_container_sas,
+)
 from azurite import azurite
 from cloud_assets import Assets
-from cloud_certificate import certificate
+from cloud_certificate import Certificate, certificate
 from cloud_pipelines import Pipelines
 from cloud_proxy import Proxy, proxy
 from cloud_runs import Compute, compute_environment
 from control_plane import GROUP, HOSTS, SCOPE, SECRET, SUBSCRIPTION, TENANT, WORKSPACE, ControlPlane, serving
 from endpoint import Endpoint, endpoint
 from promptflow._constants import LAST_CHECK_TIME, PF_VERSION_CHECK
-from warm_client import Done, WarmClient, warm_client
+from warm_python import Done, WarmPython, warm_python
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, CONTAINER = "bakeofftests", "azureml-blobstore"
 STORAGE = f"{ACCOUNT}.blob.core.windows.net"
+CLIENT = (
+    "promptflow.azure._cli.entry",
+    "promptflow.azure",
+    "azure.ai.ml",
+    "azure.identity",
+    "bakeoff.cli",
+    "bakeoff.hosts.submission.checks",
+    "bakeoff.hosts.submission.submit",
+)
+"""What a client imports before it is asked anything."""
 
 
 @dataclass
 class Cloud:
-    """client: has a login and the workspace's names in its environment, and reaches this cloud only."""
+    """client: has a login and the workspace's names in its environment, and reaches this cloud only. bundle: a copy of
+    this project's flows and of what belongs to them, where nothing but this cloud's clients runs."""
 
     plane: ControlPlane
     compute: Compute
     pipelines: Pipelines
     proxy: Proxy
     endpoint: Endpoint
-    client: WarmClient
+    client: WarmPython
     folder: Path
+    bundle: Path
 
     def pfazure(self, *arguments: str | Path) -> str:
         """What `pfazure` prints; it has to succeed."""
-        done = self.client.run("promptflow.azure._cli.entry", list(map(str, arguments)), {}, ROOT)
+        done = self.client.run("promptflow.azure._cli.entry", arguments, {}, self.bundle)
         assert done.status == 0, done.said
         return done.said
 
-    def bakeoff(self, *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Done:
+    def bakeoff(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Done:
         """Run `bakeoff`; env: changes to its environment."""
-        return self.client.run("bakeoff.cli", list(map(str, arguments)), env or {}, cwd)
+        return self.client.run("bakeoff.cli", arguments, env or {}, self.bundle)
 
 
 @contextmanager
@@ -59,20 +77,19 @@ def loopback_cloud(folder: Path) -> Iterator[Cloud]:
     hosts = [*HOSTS, STORAGE]
     pem = certificate(folder, [*hosts, "localhost"])
     key = b64encode(secrets.token_bytes(32)).decode()
-    with azurite(folder / "azurite", ACCOUNT, key, pem) as storage_port, endpoint() as models:
+    with azurite(ACCOUNT, key, pem) as storage_port, endpoint() as models:
         home = _prompt_flow_home(folder / "compute_home")
-        address = f"https://localhost:{storage_port}/{ACCOUNT}"
-        blobs = ContainerClient(address, CONTAINER, credential=key, connection_verify=str(pem.authority))
-        blobs.create_container()
-        compute = Compute(folder / "compute", home, {}, blobs)
         expiry = datetime.now(UTC) + timedelta(hours=6)
+        service = _blob_service(f"https://localhost:{storage_port}/{ACCOUNT}", key, expiry, pem)
+        blobs = service.create_container(CONTAINER)
+        compute = Compute(folder / "compute", home, {}, blobs, pem.authority)
         sas = generate_container_sas(ACCOUNT, CONTAINER, account_key=key, permission="racwdl", expiry=expiry)
         plane = ControlPlane(compute, ACCOUNT, CONTAINER, sas)
-        service = BlobServiceClient(address, credential=key, connection_verify=str(pem.authority))
         pipelines = Pipelines(compute, service, _connections(models))
         plane.assets = Assets(SCOPE, STORAGE, key, service, expiry, pipelines.submit, pipelines.status)
         pipelines.assets = plane.assets
-        with serving(plane, pem), proxy({host: plane.port for host in HOSTS} | {STORAGE: storage_port}) as gate:
+        ports = {STORAGE: storage_port}
+        with closing(compute), serving(plane, pem), proxy(ports | {host: plane.port for host in HOSTS}) as gate:
             identity = {
                 "AZURE_TENANT_ID": TENANT,
                 "AZURE_CLIENT_ID": "66666666-6666-6666-6666-666666666666",
@@ -85,8 +102,22 @@ def loopback_cloud(folder: Path) -> Iterator[Cloud]:
             _register_connection(compute, models)
             client_home = _prompt_flow_home(folder / "client_home")
             environment = compute_environment(client_home, gate.url, pem.authority) | identity
-            with warm_client(environment) as client, closing(compute):
-                yield Cloud(plane, compute, pipelines, gate, models, client, folder)
+            with warm_python(sys.executable, CLIENT, environment) as client:
+                yield Cloud(plane, compute, pipelines, gate, models, client, folder, _bundle(folder / "bundle"))
+
+
+def _blob_service(address: str, key: str, expiry: datetime, pem: Certificate) -> BlobServiceClient:
+    """Its addresses of blobs are signed: who has one needs nothing else."""
+    everything = ResourceTypes(service=True, container=True, object=True)
+    permission = AccountSasPermissions(read=True, write=True, delete=True, list=True, add=True, create=True)
+    signature = generate_account_sas(ACCOUNT, key, everything, permission, expiry)
+    return BlobServiceClient(address, credential=signature, connection_verify=str(pem.authority))
+
+
+def _bundle(folder: Path) -> Path:
+    for part in ("connections", "data", "evaluations", "flows", "src/bakeoff"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".promptflow"))
+    return folder
 
 
 def _prompt_flow_home(folder: Path) -> Path:
@@ -102,15 +133,9 @@ def _register_connection(compute: Compute, endpoint: Endpoint) -> None:
     """The workspace's connection `azure_openai`, for batch runs."""
     template = ROOT / "connections" / "azure_openai.yaml"
     values = ["--set", f"api_base={endpoint.url}", "api_key=secret-1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "promptflow._cli.pf", "connection", "create", "--file", template, *values],
-        env=compute.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    create = ["connection", "create", "--file", template, *values]
+    done = compute.warm(compute.python_of(ROOT / "flows/chat")).run("promptflow._cli.pf", create, {}, compute.folder)
+    assert done.status == 0, done.said
 
 
 def _connections(endpoint: Endpoint) -> dict[str, object]:

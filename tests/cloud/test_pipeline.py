@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from control_plane import SCOPE, Request
 from loopback_cloud import Cloud
 
@@ -17,15 +18,28 @@ ROWS = [
     {"id": "4", "question": "You", "chat_history": [], "ground_truth": "You said You", "aliases": [], "category": "b"},
     {"id": "5", "question": "Oh", "chat_history": [], "ground_truth": "you said oh", "aliases": [], "category": "b"},
 ]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+SUBMIT = (
+    "submit",
+    "flows/chat",
+    "--model",
+    "my-deployment",
+    "--scale",
+    "--compute",
+    "cpu-cluster",
+    "--mini-batch",
+    "2",
+)
+DATASTORE = "azureml://datastores/workspaceblobstore/paths"
 JOB = f"{SCOPE}/jobs/chat_scale_[0-9a-f]+"
 
 
 def test_a_pipeline_goes_through_and_is_not_submitted_twice(cloud: Cloud, tmp_path: Path) -> None:
-    """The command is killed when the service has just taken the job, then left alone."""
-    data = tmp_path / "chat.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
-    command = ("submit", "flows/chat", "--model", "my-deployment", "--data", data, "--evaluate", "--output", tmp_path)
-    command += ("--scale", "--compute", "cpu-cluster", "--mini-batch", "2")
+    """Over a data asset of the workspace. The command is killed when the service has just taken the job, then left
+    alone."""
+    cloud.compute.container.upload_blob("questions/chat.jsonl", LINES)
+    cloud.plane.assets.versions["data/questions/versions/1"] = {"dataUri": f"{DATASTORE}/questions/"}
+    command = (*SUBMIT, "--evaluate", "--data", "azureml:questions:1", "--output", tmp_path)
     first = len(cloud.plane.requests)
     cloud.plane.on_answer = _kill_at(cloud, JOB)
     assert cloud.bakeoff(*command).status == -signal.SIGKILL
@@ -56,6 +70,28 @@ def test_a_pipeline_goes_through_and_is_not_submitted_twice(cloud: Cloud, tmp_pa
     assert metrics["exact_match_coverage"] == 0.8
     assert metrics["rows_expected"] == 5
     assert re.search(r"exact match +0\.75 ", done.said)
+
+
+def test_a_failed_pipeline_is_repeated_when_asked(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a file, which is uploaded."""
+    data = tmp_path / "chat.jsonl"
+    data.write_text(LINES, encoding="utf-8")
+    before = set(cloud.plane.assets.jobs)
+    monkeypatch.setattr(cloud.compute, "fails", "There is no quota left.")
+    done = [cloud.bakeoff(*SUBMIT, "--evaluate", "--data", data, *more) for more in ((), ("--again",))]
+    first, second = sorted(set(cloud.plane.assets.jobs) - before)
+    assert second == f"{first}_2"
+    for one, name in zip(done, (first, second), strict=True):
+        assert one.status == 1
+        assert f"submitted: {name} " in one.said
+        assert f"error: the pipeline {name} is Failed: its page says which step failed and why" in one.said
+    jobs = [cloud.plane.assets.jobs[name] for name in (first, second)]
+    assert [job["settings"]["force_rerun"] for job in jobs] == [False, True]
+    for job in jobs:
+        (given,) = job["inputs"].values()
+        assert cloud.pipelines.fetched(given["uri"], tmp_path / "sent").read_bytes() == data.read_bytes()
 
 
 def _check_job(steps: dict[str, dict[str, object]]) -> None:

@@ -6,14 +6,19 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from cloud_runs import PATIENCE
 from control_plane import FLOW_SERVICE, SCOPE, Request
 from loopback_cloud import ROOT, Cloud
-from warm_client import Done
+from warm_python import Done
 
 from bakeoff import catalog
 
@@ -21,15 +26,14 @@ CHAT = [
     {"id": "1", "question": "Hi", "chat_history": [], "ground_truth": "You said Hi", "aliases": [], "category": "a"},
     {"id": "2", "question": "Bye", "chat_history": [], "ground_truth": "Paris", "aliases": [], "category": "a"},
 ]
-SOURCES = ("flows", "evaluations", "data/vision/questions", "src/bakeoff")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _sources_stay_as_they_are() -> Iterator[None]:
-    """Nothing in this file may change a byte of what is submitted."""
-    before = {folder: _digests(ROOT / folder) for folder in SOURCES}
+def _sources_stay_as_they_are(cloud: Cloud) -> Iterator[None]:
+    """Nothing in this file may change a byte of what is submitted, or add a file."""
+    before = _digests(cloud.bundle)
     yield
-    assert {folder: _digests(ROOT / folder) for folder in SOURCES} == before
+    assert _digests(cloud.bundle) == before
 
 
 @pytest.fixture
@@ -46,20 +50,26 @@ def submit(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
 def test_chat_goes_through_whatever_kills_it(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
     """The command is killed when the service has just dealt with one request after the other, then left alone."""
     data = _write(tmp_path / "chat.jsonl", CHAT)
+    command = ("flows/chat", "--data", data, "--evaluate")
     before = len(cloud.plane.submissions)
-    moments = [
-        ("upload", f"{SCOPE}/datastores/workspaceblobstore/listSecrets"),
-        ("submit", f"{FLOW_SERVICE}/BulkRuns/submit"),
-        ("rows", f"{FLOW_SERVICE}/BulkRuns/chat_[0-9a-f]*/childRuns"),
-        ("evaluation", f"{FLOW_SERVICE}/BulkRuns/submit"),
-        ("metrics", f"/metric/v2.0{SCOPE}/runs/chat_eval_[0-9a-f]*/lastvalues"),
-    ]
-    for moment, path in moments:
-        cloud.plane.on_answer = _kill_at(cloud, path)
-        done = submit("flows/chat", "--data", data, "--evaluate")
+
+    def killed_at(moment: str, path: str, nth: int = 1) -> None:
+        cloud.plane.on_answer = _kill_at(cloud, path, nth)
+        done = submit(*command)
         assert done.status == -signal.SIGKILL, f"{moment}: {done.said}"
-    cloud.plane.on_answer = lambda request: None
-    done = submit("flows/chat", "--data", data, "--evaluate")
+
+    uploaded, submitted = f"{FLOW_SERVICE}/TraceSessions", f"{FLOW_SERVICE}/BulkRuns/submit"
+    with _nothing_runs(cloud):
+        killed_at("login is done", f"{SCOPE}/datastores/workspaceblobstore/listSecrets")
+        killed_at("all is uploaded", uploaded)
+        killed_at("the run is there", submitted)
+        killed_at("it waits", f"/history/v1.0{SCOPE}/rundata", nth=3)
+    killed_at("it has the rows", f"{FLOW_SERVICE}/BulkRuns/chat_[0-9a-f]*/childRuns")
+    killed_at("the evaluation is uploaded", uploaded)
+    killed_at("the evaluation is there", submitted)
+    killed_at("it has the metrics", f"/metric/v2.0{SCOPE}/runs/chat_eval_[0-9a-f]*/lastvalues")
+    assert not list(tmp_path.glob("*/metrics.json"))
+    done = submit(*command)
     assert done.status == 0, done.said
     base, evaluation = cloud.plane.submissions[before:]
     assert evaluation["variantRunId"] == base["runId"]
@@ -112,37 +122,42 @@ def test_a_failed_run_says_why_and_is_repeated_only_when_asked(
         assert f"error: the run {name} is Failed: There is no quota left." in one.said
 
 
-def test_rag_goes_through(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+def test_rag_and_vision_go_through_side_by_side(submit: Any, tmp_path: Path) -> None:
     catalog.ensure("all-minilm-l6-v2", print)
+    flows = {"flows/rag": _questions(tmp_path / "rag.jsonl"), "flows/vision": _pictures(tmp_path / "questions")}
+    with ThreadPoolExecutor(len(flows)) as pool:
+        done = list(pool.map(lambda flow: submit(flow, "--data", flows[flow], "--evaluate"), flows))
+    for one in done:
+        assert one.status == 0, one.said
+    passages = [{passage["document"] for passage in row["passages"]} for row in _outputs(tmp_path, "rag")]
+    assert any(name.endswith("baggage-domestic-flights.md") for name in passages[0])
+    assert all(row["answer"] for row in _outputs(tmp_path, "rag"))
+    assert all("data:image/png;base64," in row["answer"] for row in _outputs(tmp_path, "vision"))
+
+
+def _questions(table: Path) -> Path:
     lines = (ROOT / "data/rag/questions.jsonl").read_text(encoding="utf-8").splitlines()[:2]
-    data = _write(tmp_path / "rag.jsonl", [json.loads(line) for line in lines])
-    done = submit("flows/rag", "--data", data, "--evaluate")
-    assert done.status == 0, done.said
-    (results,) = tmp_path.glob("rag_*")
-    rows = [json.loads(line)["outputs"] for line in (results / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
-    documents = [passage["document"] for passage in rows[0]["passages"]]
-    assert any(name.endswith("baggage-domestic-flights.md") for name in documents)
-    assert all(row["answer"] for row in rows)
-    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["rows_expected"] == metrics["rows_answered"] == 2
+    return _write(table, [json.loads(line) for line in lines])
 
 
-def test_vision_goes_through_with_its_images(cloud: Cloud, submit: Any, tmp_path: Path) -> None:
+def _pictures(folder: Path) -> Path:
+    """Questions in a folder with their images."""
     lines = (ROOT / "data/vision/questions/input.jsonl").read_text(encoding="utf-8").splitlines()[:2]
-    data = tmp_path / "questions"
-    (data / "images").mkdir(parents=True)
     rows = [json.loads(line) for line in lines]
+    (folder / "images").mkdir(parents=True)
     for row in rows:
         (name,) = row["image"].values()
-        shutil.copy(ROOT / "data/vision/questions" / name, data / "images")
-    _write(data / "input.jsonl", rows)
-    done = submit("flows/vision", "--data", data, "--evaluate")
-    assert done.status == 0, done.said
-    (results,) = tmp_path.glob("vision_*")
-    outputs = [json.loads(line)["outputs"] for line in (results / "rows.jsonl").read_text("utf-8").splitlines()]
-    assert all("data:image/png;base64," in row["answer"] for row in outputs)
+        shutil.copy(ROOT / "data/vision/questions" / name, folder / "images")
+    _write(folder / "input.jsonl", rows)
+    return folder
+
+
+def _outputs(folder: Path, flow: str) -> list[dict[str, Any]]:
+    """Those of a run of two rows whose evaluation found an answer in each."""
+    (results,) = folder.glob(f"{flow}_*")
     metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["rows_expected"] == metrics["rows_answered"] == 2
+    return [json.loads(line)["outputs"] for line in (results / "rows.jsonl").read_text("utf-8").splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -183,9 +198,25 @@ def test_what_is_missing_in_azure_is_named(
     assert len(cloud.plane.submissions) == before
 
 
-def _kill_at(cloud: Cloud, path: str) -> Any:
+@contextmanager
+def _nothing_runs(cloud: Cloud) -> Iterator[None]:
+    """What is submitted begins at the end of the block."""
+    free = Event()
+    cloud.compute.do(free.wait)
+    cloud.plane.patience = 0
+    try:
+        yield
+    finally:
+        cloud.plane.patience = PATIENCE
+        free.set()
+
+
+def _kill_at(cloud: Cloud, path: str, nth: int) -> Callable[[Request], None]:
+    """Kill the command when that path is answered for the nth time."""
+    answered = count(1)
+
     def kill(request: Request) -> None:
-        if re.search(f"{path}$", request.path):
+        if re.search(f"{path}$", request.path) and next(answered) == nth:
             cloud.plane.on_answer = lambda request: None
             os.kill(cloud.client.pid, signal.SIGKILL)
 

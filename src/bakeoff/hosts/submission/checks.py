@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bakeoff.finding import Finding, error, warning
-from bakeoff.hosts.doctor import CHECKS, connections, row_ids
+from bakeoff.hosts.doctor import CHECKS, connections, experiments, row_ids
 from bakeoff.hosts.doctor.bundle import Bundle, Run, read_bundle
 from bakeoff.hosts.doctor.mappings import COLUMN
 from bakeoff.hosts.submission.plan import RunPlan
@@ -31,9 +31,10 @@ def findings(plan: RunPlan) -> list[Finding]:
 
 
 def _doctor(bundle: Bundle) -> Iterator[Finding]:
-    """All but two checks: rows without an id can be run, and this machine's connections are not the workspace's."""
+    """The checks that concern it: rows without an id can be run, this machine's connections are not the workspace's,
+    and experiments are not sent."""
     for subject in CHECKS:
-        if subject not in (row_ids, connections):
+        if subject not in (row_ids, connections, experiments):
             yield from subject.check(bundle)
     yield from connections.unknown_nodes(bundle)
 
