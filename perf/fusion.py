@@ -1,14 +1,15 @@
 """Retrieval by vectors, by keywords and by both: which constants fuse them, and what that gives elsewhere.
 
-    python perf/fusion.py
+    python perf/fusion.py [--sentences]
 
 The constants of bakeoff.retrieval.fusion are chosen on questions of ../shared/benchmarks that are not reported: QNLI
 (question to the sentence that answers it), RTE (hypothesis to the premise that entails it), TruthfulQA (question to
 its best answer) and MultiRC (question to its paragraph), each among all their texts, and each again with two questions
 asked as one, both passages being gold. Chosen is the best mean of recall@1 and recall@5 over the eight sets.
+The table is for these.
 Reported: boolq_rag (whole passages) and data/rag (chunks, ranked as sections; follow-up questions as flows/rag asks
 them). Intervals are of the paired difference hybrid minus the better half (BCa bootstrap over
-questions).
+questions). --sentences: tried and not in use, a passage is as similar as it is to the question or its best sentence.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from bakeoff.retrieval.follow_up import joined_question
 from bakeoff.retrieval.fusion import FusionSettings, fuse
 from bakeoff.retrieval.local_index import LocalIndex, LocalIndexWriter
 from bakeoff.retrieval.reading_report import ReadingReport
+from bakeoff.retrieval.sentences import sentence_spans
 
 ROOT = Path(__file__).parent.parent
 GRID = [
@@ -97,17 +99,31 @@ def passages_index(folder: Path, texts: Mapping[str, tuple[str, str]]) -> LocalI
     return LocalIndex(folder)
 
 
-def task(name: str, index: LocalIndex, questions: Sequence[tuple[str, set[str]]], unit: Callable[[Hit], str]) -> Task:
-    vectors = load_embedding().embed([text for text, _ in questions])
+def task(
+    name: str,
+    index: LocalIndex,
+    questions: Sequence[tuple[str, set[str]]],
+    unit: Callable[[Hit], str],
+    *,
+    sentences: bool,
+) -> Task:
+    embedding = load_embedding()
+    vectors = embedding.embed([text for text, _ in questions])
     found = []
     for (text, gold), vector in zip(questions, vectors, strict=True):
         similarities, keywords = index.candidates(text, vector)
+        spans = sentence_spans(text)
+        if sentences and len(spans) > 1:
+            each = [vector, *embedding.embed([text[start:end] for start, end in spans])]
+            rows = dict.fromkeys(row for one in each for row in index.candidates(text, one)[0])
+            cosines = [[hit.similarity or 0.0 for hit in index.hits(rows, one)] for one in each]
+            similarities = dict(zip(rows, map(max, zip(*cosines, strict=True)), strict=True))
         units = dict(zip(similarities, map(unit, index.hits(similarities)), strict=True))
         found.append(Question(gold, units, similarities, keywords))
     return Task(name, found)
 
 
-def choosing(benchmarks: Path, scratch: Path) -> list[Task]:
+def choosing(benchmarks: Path, scratch: Path, sentences: bool) -> list[Task]:
     qnli = rows(benchmarks / "glue/qnli.jsonl")
     rte = rows(benchmarks / "glue/rte.jsonl")
     truthful = rows(benchmarks / "truthfulqa/generation.jsonl")
@@ -135,18 +151,18 @@ def choosing(benchmarks: Path, scratch: Path) -> list[Task]:
         tasks[f"{name} in pairs"] = [
             (f"{a} {b}", c | d) for (a, c), (b, d) in zip(shuffled[::2], shuffled[1::2], strict=False)
         ]
-    return [task(name, index, found, lambda hit: hit.id) for name, found in tasks.items()]
+    return [task(name, index, found, lambda hit: hit.id, sentences=sentences) for name, found in tasks.items()]
 
 
-def boolq(benchmarks: Path, scratch: Path) -> Task:
+def boolq(benchmarks: Path, scratch: Path, sentences: bool) -> Task:
     passages = {row["id"]: (row["title"], row["text"]) for row in rows(benchmarks / "boolq_rag/passages.jsonl")}
     questions = rows(benchmarks / "boolq_rag/questions.jsonl")
     index = passages_index(scratch / "boolq", passages)
     asked = [(row["question"], {row["gold_passage_id"]}) for row in questions]
-    return task("boolq_rag", index, asked, lambda hit: hit.id)
+    return task("boolq_rag", index, asked, lambda hit: hit.id, sentences=sentences)
 
 
-def travel(scratch: Path) -> list[Task]:
+def travel(scratch: Path, sentences: bool) -> list[Task]:
     embedding = load_embedding()
     settings = index_settings(embedding)
     with LocalIndexWriter(scratch / "travel", settings) as writer:
@@ -163,7 +179,7 @@ def travel(scratch: Path) -> list[Task]:
         for name in ("data/rag", f"  {row['category']}"):
             tasks.setdefault(name, []).append((asked, gold))
     return [
-        task(name, index, found, lambda hit: f"{hit.document}#{' > '.join(hit.heading_path)}")
+        task(name, index, found, lambda hit: f"{hit.document}#{' > '.join(hit.heading_path)}", sentences=sentences)
         for name, found in tasks.items()
     ]
 
@@ -171,23 +187,26 @@ def travel(scratch: Path) -> list[Task]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--benchmarks", type=Path, default=ROOT.parent / "shared/benchmarks")
+    parser.add_argument("--sentences", action="store_true", help="compare each sentence of a question too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        chosen_on = choosing(options.benchmarks, scratch)
-        reported = [boolq(options.benchmarks, scratch), *travel(scratch)]
+        chosen_on = choosing(options.benchmarks, scratch, options.sentences)
+        reported = [boolq(options.benchmarks, scratch, options.sentences), *travel(scratch, options.sentences)]
 
     def quality(settings: FusionSettings) -> float:
         ranking = partial(fuse, settings=settings)
         return mean(mean(one.recalls(ranking, k)) for one in chosen_on for k in (1, 5))
 
     console = Console(width=160)
-    for settings in sorted(GRID, key=quality, reverse=True)[:3]:
+    best = sorted(GRID, key=quality, reverse=True)[:3]
+    for settings in best:
         console.print(f"{quality(settings):.4f} {settings}")
     console.print(f"{quality(FusionSettings()):.4f} in use")
+    hybrid = partial(fuse, settings=best[0])
     table = Table("set", "questions", *(f"{side} @1 / @5" for side in ("vectors", "keywords", "hybrid", "difference")))
     for one in [*chosen_on, *reported]:
-        recalls = [[one.recalls(ranking, k) for k in (1, 5)] for ranking in (by_vectors, by_keywords, fuse)]
+        recalls = [[one.recalls(ranking, k) for k in (1, 5)] for ranking in (by_vectors, by_keywords, hybrid)]
         cells = [f"{mean(first):.3f} / {mean(fifth):.3f}" for first, fifth in recalls]
         table.add_row(one.name, str(len(one.questions)), *cells, " / ".join(map(difference, *recalls)))
     console.print(table)
