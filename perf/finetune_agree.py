@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,16 @@ from bakeoff.models.base import ChatModel, Completion, ModelIdentity
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
 
-SHORT = ("short", 0, "fixed")
-
 
 def agree(options: argparse.Namespace) -> None:
     """Print for each export how many answers are torch's to the letter, its figures, and how far they are from torch's.
 
-    The quantised exports are those that the run installed; the fp32 ones are made for this.
+    `merged int8` and `adapter` are those that the run installed; the others are made for this. In a rounded one every
+    quantised product rounds its activations to int8, in an unrounded one the 4-bit products do not.
     """
     definition = load_definition(options.definition)
     reference = of_torch(definition, options)
-    names = ("merged fp32", "adapter fp32", "merged int8", "adapter")
+    names = ("merged fp32", "adapter fp32", "merged int8", "merged int8 unrounded", "adapter", "adapter rounded")
     with tempfile.TemporaryDirectory() as scratch:
 
         def load(name: str) -> ChatModel:
@@ -51,16 +51,16 @@ def agree(options: argparse.Namespace) -> None:
                 return load_model(f"{BASE}+{definition.name}")
             if name == "merged int8":
                 return load_model(f"{BASE}-{definition.name}-int8")
-            return in_fp32(name, definition, options.run, Path(scratch))
+            return made(name, definition, options.run, Path(scratch))
 
-        found = {name: scored(options.run, name, options.rows, lambda n=name: load(n), SHORT) for name in names}
+        found = {name: scored(options.run, name, options.rows, lambda n=name: load(n)) for name in names}
     say(f"{len(reference)} rows of data/finetune/test.jsonl, differences from torch with 95 % paired intervals")
-    say(f"{'':14}{'torch answers':>16}" + "".join(f"{figure:>26}" for figure in FIGURES))
-    say(f"{'torch':14}{'':>16}" + "".join(f"{compute(reference):>26.3f}" for compute in FIGURES.values()))
+    say(f"{'':22}{'torch answers':>16}" + "".join(f"{figure:>26}" for figure in FIGURES))
+    say(f"{'torch':22}{'':>16}" + "".join(f"{compute(reference):>26.3f}" for compute in FIGURES.values()))
     for name, rows in found.items():
         same = sum(a["text"] == b["text"] for a, b in zip(rows, reference, strict=True))
         cells = [_cell(rows, reference, figure) for figure in FIGURES]
-        say(f"{name:14}{f'{same} of {len(rows)}':>16}" + "".join(f"{cell:>26}" for cell in cells))
+        say(f"{name:22}{f'{same} of {len(rows)}':>16}" + "".join(f"{cell:>26}" for cell in cells))
 
 
 def _cell(rows: Rows, reference: Rows, figure: str) -> str:
@@ -70,50 +70,65 @@ def _cell(rows: Rows, reference: Rows, figure: str) -> str:
 
 def of_torch(definition: FineTuning, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Row records of torch's own greedy answers, written in float32 with a key-value cache."""
+    rows, store = rows_of(TEST, options.rows), store_of(options.run, "torch")
+    known = {row["id"] for row in rows_of(store)} if store.is_file() else set()
+    missing = [row for row in rows if row["id"] not in known]
+    written = dict(torch_answers(definition, options.run, missing)) if missing else {}
+    return [score(row, completion) for row, completion in kept(store, rows, lambda row: written[row["id"]])]
+
+
+def torch_answers(definition: FineTuning, run: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, Completion]]:
+    """Row ids and answers; rows whose prompts have as many tokens are answered side by side, so none is padded."""
     import torch
     from peft import PeftModel
 
-    loaded: list[Any] = []
-
-    def answer(row: dict[str, Any]) -> Completion:
-        if not loaded:
-            base: Any = load_base(weights_file(definition.base))
-            loaded.append(PeftModel.from_pretrained(base, str(options.run / "adapter")).eval())
-            loaded.append(OnnxChatModel(ensure(definition.base), definition.base))
-        model, words = loaded
-        prompt = words.prompt_ids(asked(row["message"], *SHORT))
-        ends, started = words._runtime.end_tokens, time.perf_counter()
+    base: Any = load_base(weights_file(definition.base))
+    model: Any = PeftModel.from_pretrained(base, str(run / "adapter")).eval()
+    words = OnnxChatModel(ensure(definition.base), definition.base)
+    ends = words._runtime.end_tokens
+    by_length: dict[int, list[tuple[str, list[int]]]] = {}
+    for row in rows:
+        prompt = words.prompt_ids(asked(row["message"]))
+        by_length.setdefault(len(prompt), []).append((row["id"], prompt))
+    for length, asked_together in by_length.items():
+        started = time.perf_counter()
         with torch.no_grad():
-            ids = model.generate(
-                input_ids=torch.tensor([prompt]),
-                attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            generated = model.generate(
+                input_ids=torch.tensor([prompt for _, prompt in asked_together]),
+                attention_mask=torch.ones(len(asked_together), length, dtype=torch.long),
                 max_new_tokens=ANSWER.max_new_tokens,
                 do_sample=False,
                 eos_token_id=sorted(ends),
-            )[0, len(prompt) :].tolist()
-        stopped = ids[-1] in ends
-        return Completion(
-            text=words._runtime.tokenizer.decode(ids[:-1] if stopped else ids),
-            finish_reason="stop" if stopped else "length",
-            model=ModelIdentity("torch", "torch", "", "cpu"),
-            prompt_tokens=len(prompt),
-            completion_tokens=len(ids),
-            total_time=time.perf_counter() - started,
-        )
+                pad_token_id=min(ends),
+            )[:, length:].tolist()
+        seconds = (time.perf_counter() - started) / len(asked_together)
+        for (row_id, _), ids in zip(asked_together, generated, strict=True):
+            end = next((i for i, token in enumerate(ids) if token in ends), None)
+            yield (
+                row_id,
+                Completion(
+                    text=words._runtime.tokenizer.decode(ids[:end]),
+                    finish_reason="length" if end is None else "stop",
+                    model=ModelIdentity("torch", "torch", "", "cpu"),
+                    prompt_tokens=length,
+                    completion_tokens=len(ids) if end is None else end + 1,
+                    total_time=seconds,
+                ),
+            )
 
-    answered = kept(store_of(options.run, "torch"), rows_of(TEST, options.rows), answer)
-    return [score(row, completion) for row, completion in answered]
 
-
-def in_fp32(name: str, definition: FineTuning, run: Path, scratch: Path) -> ChatModel:
-    """The adapter on the base in fp32, or merged in fp32."""
+def made(name: str, definition: FineTuning, run: Path, scratch: Path) -> ChatModel:
+    """An export by its name in `agree`."""
     folder = scratch / name.replace(" ", "-")
     folder.mkdir()
     source = GgufFile(weights_file(definition.base))
-    if name == "merged fp32":
-        replace(source, merged_matrices(definition, run), "fp32")
-        write_folder(source, folder, lambda line: None, "fp32")
+    rounds = {"unrounded": False, "rounded": True}.get(name.split()[-1])
+    precision = "fp32" if "fp32" in name else "int8"
+    if name.startswith("merged"):
+        replace(source, merged_matrices(definition, run), precision)
+        write_folder(source, folder, lambda line: None, "fp32" if precision == "fp32" else None, rounds=rounds)
         return OnnxChatModel(folder, name)
-    write_folder(source, folder, lambda line: None, "adapters-fp32")
+    option = "adapters-fp32" if precision == "fp32" else "adapters"
+    write_folder(source, folder, lambda line: None, option, rounds=rounds)
     adapter_file(definition, run, folder, folder / tuned.ADAPTER_FILE)
     return OnnxChatModel(folder, name).with_adapter(name, folder / tuned.ADAPTER_FILE)

@@ -1,4 +1,4 @@
-"""What perf/finetune.py asks: contenders on the held-out rows, their answers kept beside the run, paired figures."""
+"""What perf/finetune.py asks: models on the held-out rows, their answers kept beside the run, paired figures."""
 
 import json
 import sys
@@ -10,12 +10,11 @@ import numpy as np
 from jinja2 import Template
 
 from bakeoff.hosts.promptflow_chat import to_messages
-from bakeoff.hosts.promptflow_extract import examples
 from bakeoff.metrics import extract
 from bakeoff.models.base import ChatModel, Completion, Message, Parameters
 
 ROOT = Path(__file__).parents[1]
-TRAIN, TEST = ROOT / "data/finetune/train.jsonl", ROOT / "data/finetune/test.jsonl"
+TEST = ROOT / "data/finetune/test.jsonl"
 SYSTEM = Template((ROOT / "flows/extract/system.jinja2").read_text(encoding="utf-8"))
 BASE = "smollm2-135m-instruct"
 ANSWER = Parameters(max_new_tokens=80)
@@ -32,10 +31,9 @@ def rows_of(path: Path, limit: int | None = None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][:limit]
 
 
-def asked(message: str, instructions: str = "short", shots: int = 0, by: str = "fixed") -> list[Message]:
-    """What flows/extract asks with these inputs."""
-    history = examples(message, shots, by, TRAIN) if shots else []
-    return to_messages(SYSTEM.render(instructions=instructions), message, history)
+def asked(message: str) -> list[Message]:
+    """What flows/extract asks a fine-tuned model."""
+    return to_messages(SYSTEM.render(instructions="short"), message, [])
 
 
 def kept(
@@ -59,19 +57,14 @@ def store_of(run: Path, name: str) -> Path:
     return run / "answers" / f"{name.replace(' ', '-').replace(',', '')}.jsonl"
 
 
-def scored(
-    run: Path, name: str, limit: int | None, load: Callable[[], ChatModel], inputs: tuple[str, int, str]
-) -> list[dict[str, Any]]:
-    """Row records of a contender on the held-out rows; `load` is called where an answer is not at hand.
-
-    inputs: instructions, shots and shots_by of flows/extract.
-    """
+def scored(run: Path, name: str, limit: int | None, load: Callable[[], ChatModel]) -> list[dict[str, Any]]:
+    """Row records of a model on the held-out rows; `load` is called where an answer is not at hand."""
     loaded: list[ChatModel] = []
 
     def answer(row: dict[str, Any]) -> Completion:
         if not loaded:
             loaded.append(load())
-        return loaded[0].complete(asked(row["message"], *inputs), ANSWER)
+        return loaded[0].complete(asked(row["message"]), ANSWER)
 
     return [score(row, completion) for row, completion in kept(store_of(run, name), rows_of(TEST, limit), answer)]
 

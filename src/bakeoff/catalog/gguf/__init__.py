@@ -24,12 +24,19 @@ def import_gguf(gguf: Path, out: Path, report: Callable[[str], None], option: st
     write_folder(GgufFile(gguf), out, report, option)
 
 
-def write_folder(source: "GgufFile", out: Path, report: Callable[[str], None], option: str | None = None) -> None:
+def write_folder(
+    source: "GgufFile",
+    out: Path,
+    report: Callable[[str], None],
+    option: str | None = None,
+    *,
+    rounds: bool | None = None,
+) -> None:
     """Write the folder of an opened file, whose tensors may have been replaced.
 
     option: fp32, int8 or int4 stores the matrices anew; None keeps them exactly as they are in the file, and so does
     ADAPTERS, which gives every matrix of a layer the inputs of a LoRA adapter (see `graph.GraphWriter`). ADAPTERS_FP32
-    is both.
+    is both. rounds: see there; by default all but ADAPTERS round, where the training did not.
     """
     from bakeoff.catalog.gguf.config import write_config
     from bakeoff.catalog.gguf.graph import write_graph
@@ -37,7 +44,7 @@ def write_folder(source: "GgufFile", out: Path, report: Callable[[str], None], o
 
     adapters = option in (ADAPTERS, ADAPTERS_FP32)
     precision = {ADAPTERS: None, ADAPTERS_FP32: "fp32"}[option] if adapters and option else option
-    write_graph(source, out, report, precision, adapters=adapters)
+    write_graph(source, out, report, precision, adapters=adapters, rounds=not adapters if rounds is None else rounds)
     report("import: tokenizer and configuration")
     write_tokenizer(source, out)
     write_config(source, out)

@@ -20,7 +20,9 @@ MODEL_FILE, DATA_FILE = "model.onnx", "model.onnx.data"
 ALIGNMENT = 4096  # ONNX Runtime maps external data by page
 LOGITS_FROM = "logits_from"
 MICROSOFT = "com.microsoft"
-INT8_ACTIVATIONS = 4  # MatMulNBits accuracy_level: activations in int8 blocks, as llama.cpp computes
+INT8_ACTIVATIONS, FP32_ACTIVATIONS = 4, 1
+"""MatMulNBits accuracy_level: activations rounded to int8 blocks, as llama.cpp computes, or as they are. ONNX Runtime
+1.32 has a fast kernel for the second with 4-bit weights only; with 8 bits a token takes 11 times as long."""
 
 
 class GraphWriter:
@@ -28,12 +30,14 @@ class GraphWriter:
 
     adapters: each product `name` of a layer also takes a LoRA adapter, by two optional inputs: `name.lora_A` [inputs,
     rank] and `name.lora_B` [rank, outputs], which adds `x @ A @ B`. Their default has rank 0 and adds nothing.
+    rounds: whether 4-bit products round their activations to int8; others always do.
     """
 
-    def __init__(self, folder: Path, precision: str | None = None, *, adapters: bool = False):
+    def __init__(self, folder: Path, precision: str | None = None, *, adapters: bool = False, rounds: bool = True):
         self.folder = folder
         self.precision = precision
         self.adapters = adapters
+        self.rounds = rounds
         self.adapter_inputs: list[ValueInfoProto] = []
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
@@ -97,7 +101,7 @@ class GraphWriter:
             N=rows,
             bits=weights.bits,
             block_size=BLOCK,
-            accuracy_level=INT8_ACTIVATIONS,
+            accuracy_level=INT8_ACTIVATIONS if self.rounds or weights.bits != 4 else FP32_ACTIVATIONS,
         )
         if weights.offsets is None:
             return product
@@ -126,13 +130,15 @@ def write_graph(
     precision: str | None = None,
     *,
     adapters: bool = False,
+    rounds: bool = True,
 ) -> None:
     """Write model.onnx and its weights into `folder`; raises as GgufFile.tensor and read_matrix do.
 
-    precision: of the matrices, one of weights.PRECISIONS; None keeps the blocks of the file. adapters: see GraphWriter.
+    precision: of the matrices, one of weights.PRECISIONS; None keeps the blocks of the file. adapters, rounds: see
+    GraphWriter.
     """
     p = gguf.hyperparameters
-    graph = GraphWriter(folder, precision, adapters=adapters)
+    graph = GraphWriter(folder, precision, adapters=adapters, rounds=rounds)
     mask_inputs(graph)
     rotary_caches(graph, p)
     embedding = graph.matrix(gguf, "token_embd.weight", p.vocab, p.hidden)
