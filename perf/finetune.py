@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=ROOT / ".bakeoff/finetune/travel")
     parser.add_argument("--definition", type=Path, default=ROOT / "experiments/finetune.yaml")
     parser.add_argument("--rows", type=int, help="only the first N rows of data/finetune or data/chat")
+    parser.add_argument("--only", nargs="*", help="exports of `agree`")
     parser.add_argument("--bakeoff", type=Path, default=ROOT / ".bakeoff/experiments/extract", help="of `compare`")
     parser.add_argument("--limit", type=int, default=200, help="items of each suite of `forget`; default: 200")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/benchmarks", help="of the suites")

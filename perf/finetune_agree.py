@@ -34,6 +34,8 @@ from bakeoff.models.base import ChatModel, Completion, ModelIdentity
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
 
+EXPORTS = ("adapter", "merged int8", "adapter rounded", "merged int8 unrounded", "adapter fp32", "merged fp32")
+
 
 def agree(options: argparse.Namespace) -> None:
     """Print for each export how many answers are torch's to the letter, its figures, and how far they are from torch's.
@@ -43,7 +45,7 @@ def agree(options: argparse.Namespace) -> None:
     """
     definition = load_definition(options.definition)
     reference = of_torch(definition, options)
-    names = ("merged fp32", "adapter fp32", "merged int8", "merged int8 unrounded", "adapter", "adapter rounded")
+    names = [name for name in EXPORTS if not options.only or name in options.only]
     with tempfile.TemporaryDirectory() as scratch:
 
         def load(name: str) -> ChatModel:
