@@ -57,12 +57,20 @@ def agree(options: argparse.Namespace) -> None:
 
         found = {name: scored(options.run, name, options.rows, lambda n=name: load(n)) for name in names}
     say(f"{len(reference)} rows of data/finetune/test.jsonl, differences from torch with 95 % paired intervals")
-    say(f"{'':22}{'torch answers':>16}" + "".join(f"{figure:>26}" for figure in FIGURES))
+    say(f"{'':22}{'torch answers':>16}" + "".join(f"{figure:>26}" for figure in FIGURES) + f"{'s a row':>9}")
     say(f"{'torch':22}{'':>16}" + "".join(f"{compute(reference):>26.3f}" for compute in FIGURES.values()))
     for name, rows in found.items():
         same = sum(a["text"] == b["text"] for a, b in zip(rows, reference, strict=True))
         cells = [_cell(rows, reference, figure) for figure in FIGURES]
-        say(f"{name:22}{f'{same} of {len(rows)}':>16}" + "".join(f"{cell:>26}" for cell in cells))
+        say(
+            f"{name:22}{f'{same} of {len(rows)}':>16}"
+            + "".join(f"{cell:>26}" for cell in cells)
+            + f"{_seconds(rows):>9.3f}"
+        )
+
+
+def _seconds(rows: Rows) -> float:
+    return sum(row["latency_score"] for row in rows) / len(rows)
 
 
 def _cell(rows: Rows, reference: Rows, figure: str) -> str:
