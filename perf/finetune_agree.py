@@ -4,6 +4,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,14 @@ def agree(options: argparse.Namespace) -> None:
 
         found = {name: scored(options.run, name, options.rows, lambda n=name: load(n)) for name in names}
     say(f"{len(reference)} rows of data/finetune/test.jsonl, differences from torch with 95 % paired intervals")
-    say(f"{'':22}{'torch answers':>16}" + "".join(f"{figure:>26}" for figure in FIGURES) + f"{'s a row':>9}")
-    say(f"{'torch':22}{'':>16}" + "".join(f"{compute(reference):>26.3f}" for compute in FIGURES.values()))
+    say(f"{'':22}{'torch answers':>16}" + "".join(f"{figure:>29}" for figure in FIGURES) + f"{'s a row':>9}")
+    say(f"{'torch':22}{'':>16}" + "".join(f"{compute(reference):>29.3f}" for compute in FIGURES.values()))
     for name, rows in found.items():
         same = sum(a["text"] == b["text"] for a, b in zip(rows, reference, strict=True))
         cells = [_cell(rows, reference, figure) for figure in FIGURES]
         say(
             f"{name:22}{f'{same} of {len(rows)}':>16}"
-            + "".join(f"{cell:>26}" for cell in cells)
+            + "".join(f"{cell:>29}" for cell in cells)
             + f"{_seconds(rows):>9.3f}"
         )
 
@@ -81,49 +82,47 @@ def _cell(rows: Rows, reference: Rows, figure: str) -> str:
 def of_torch(definition: FineTuning, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Row records of torch's own greedy answers, written in float32 with a key-value cache."""
     rows, store = rows_of(TEST, options.rows), store_of(options.run, "torch")
+    words = OnnxChatModel(ensure(definition.base), definition.base)
+    prompts = {row["id"]: words.prompt_ids(asked(row["message"])) for row in rows}
     known = {row["id"] for row in rows_of(store)} if store.is_file() else set()
-    missing = [row for row in rows if row["id"] not in known]
-    written = dict(torch_answers(definition, options.run, missing)) if missing else {}
-    return [score(row, completion) for row, completion in kept(store, rows, lambda row: written[row["id"]])]
+    by_length = sorted(rows, key=lambda row: len(prompts[row["id"]]))
+    missing = [prompts[row["id"]] for row in by_length if row["id"] not in known]
+    stream = torch_answers(definition, options.run, missing, words)
+    records = {row["id"]: score(row, c) for row, c in kept(store, by_length, lambda row: next(stream))}
+    return [records[row["id"]] for row in rows]
 
 
-def torch_answers(definition: FineTuning, run: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, Completion]]:
-    """Row ids and answers; rows whose prompts have as many tokens are answered side by side, so none is padded."""
+def torch_answers(
+    definition: FineTuning, run: Path, prompts: list[list[int]], words: OnnxChatModel
+) -> Iterator[Completion]:
+    """The answers to prompts that are sorted by length; those as long as each other go together, so none is padded."""
     import torch
     from peft import PeftModel
 
     base: Any = load_base(weights_file(definition.base))
     model: Any = PeftModel.from_pretrained(base, str(run / "adapter")).eval()
-    words = OnnxChatModel(ensure(definition.base), definition.base)
     ends = words._runtime.end_tokens
-    by_length: dict[int, list[tuple[str, list[int]]]] = {}
-    for row in rows:
-        prompt = words.prompt_ids(asked(row["message"]))
-        by_length.setdefault(len(prompt), []).append((row["id"], prompt))
-    for length, asked_together in by_length.items():
-        started = time.perf_counter()
+    for length, alike in groupby(prompts, len):
+        together, started = list(alike), time.perf_counter()
         with torch.no_grad():
             generated = model.generate(
-                input_ids=torch.tensor([prompt for _, prompt in asked_together]),
-                attention_mask=torch.ones(len(asked_together), length, dtype=torch.long),
+                input_ids=torch.tensor(together),
+                attention_mask=torch.ones(len(together), length, dtype=torch.long),
                 max_new_tokens=ANSWER.max_new_tokens,
                 do_sample=False,
                 eos_token_id=sorted(ends),
                 pad_token_id=min(ends),
             )[:, length:].tolist()
-        seconds = (time.perf_counter() - started) / len(asked_together)
-        for (row_id, _), ids in zip(asked_together, generated, strict=True):
+        seconds = (time.perf_counter() - started) / len(together)
+        for ids in generated:
             end = next((i for i, token in enumerate(ids) if token in ends), None)
-            yield (
-                row_id,
-                Completion(
-                    text=words._runtime.tokenizer.decode(ids[:end]),
-                    finish_reason="length" if end is None else "stop",
-                    model=ModelIdentity("torch", "torch", "", "cpu"),
-                    prompt_tokens=length,
-                    completion_tokens=len(ids) if end is None else end + 1,
-                    total_time=seconds,
-                ),
+            yield Completion(
+                text=words._runtime.tokenizer.decode(ids[:end]),
+                finish_reason="length" if end is None else "stop",
+                model=ModelIdentity("torch", "torch", "", "cpu"),
+                prompt_tokens=length,
+                completion_tokens=len(ids) if end is None else end + 1,
+                total_time=seconds,
             )
 
 
