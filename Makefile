@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/bakeoff run experiments/chat.yaml
 
 test: $(READY) $(TUNING)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -42,7 +42,7 @@ from bakeoff import catalog
 from bakeoff.benchmarks.data import load_rows
 from bakeoff.benchmarks.items import Item
 from bakeoff.benchmarks.registry import find
-from bakeoff.catalog.gguf.graph import LOGITS_FROM
+from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.models.onnx_chat import OnnxChatModel
 
 GENAI = "harness, onnxruntime-genai"

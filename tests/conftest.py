@@ -17,6 +17,10 @@ from bakeoff.catalog.sources import wheel
 
 ROOT = Path(__file__).parent.parent
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Threads of two models that wait for each other's cores would cost more than they compute.
+    os.environ.setdefault("BAKEOFF_THREADS", "1")
+
 
 @dataclass(frozen=True)
 class PromptFlow:

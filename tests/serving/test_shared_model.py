@@ -177,3 +177,13 @@ def test_a_stale_record_is_no_server(tmp_path: Path) -> None:
     assert shared_address.read_record(record) is None
     record.write_text(json.dumps({"pid": 2**22 + 1, "port": 1, "token": "", "facts": {}}))
     assert shared_address.read_record(record) is None
+
+
+def test_a_worker_that_shares_its_model_loads_no_numpy() -> None:
+    """Six megabytes for each of a batch's workers (perf/serve.py)."""
+    code = (
+        "import sys, bakeoff.hosts.promptflow_chat, bakeoff.serving.shared;"
+        "print([m for m in ('numpy', 'onnxruntime_genai', 'tokenizers') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"

@@ -10,6 +10,8 @@ from typing import Any
 from bakeoff.errors import ModelCorruptError, ModelNotFoundError
 
 CONFIG = "genai_config.json"
+LOGITS_FROM = "logits_from"
+"""Optional input of the graphs that the importer writes: the first position whose logits are wanted (-1: the last)."""
 GRAPH_LIMIT = 256 << 20
 """Bytes up to which an ONNX file is searched for the names of its external data; a bigger one holds its own weights."""
 

@@ -12,7 +12,6 @@ from bakeoff.models.check import Step, passed, stopped
 from bakeoff.models.endpoint import Endpoint
 from bakeoff.models.openai_chat import OpenAIChatModel
 from bakeoff.models.openai_client import connect
-from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
 from bakeoff.models.openai_errors import endpoint_error
 
 TINY = (Message("user", "Say OK."),)
@@ -41,6 +40,8 @@ def check_chat(endpoint: Endpoint, model: str = "", timeout: float = 60.0) -> li
 
 def check_embedding(endpoint: Endpoint, model: str, timeout: float = 60.0) -> list[Step]:
     """The same of an embedding model, which embeds one word."""
+    from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
+
     asked = replace(endpoint, max_retries=0, timeout=min(endpoint.timeout, timeout))
     started = time.perf_counter()
     try:

@@ -11,17 +11,17 @@ from bakeoff.catalog.progress import Report, silent
 from bakeoff.catalog.tuned import adapter_file, split_name
 from bakeoff.errors import InputError, ModelNotFoundError
 from bakeoff.models.base import ChatModel
-from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.endpoint import Endpoint, endpoint_from_connection, endpoint_from_environment
 from bakeoff.models.openai_chat import OpenAIChatModel
-from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
 from bakeoff.serving.shared import SharedChatModel, is_wanted
 from bakeoff.serving.shared_address import UnavailableError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # numpy, which a worker that shares its chat model has no use for, and the runtimes
+    from bakeoff.models.embedding import EmbeddingModel
     from bakeoff.models.onnx_chat import OnnxChatModel
     from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
     from bakeoff.models.onnx_reranker import OnnxReranker
+    from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
 
 EMBEDDED_EMBEDDING = "all-minilm-l6-v2"
 
@@ -29,7 +29,7 @@ _lock = threading.Lock()
 _local: dict[tuple[int, Path, str], "OnnxChatModel | SharedChatModel"] = {}
 _remote: list[OpenAIChatModel] = []
 _local_embeddings: dict[Path, "OnnxEmbeddingModel"] = {}
-_remote_embeddings: list[OpenAIEmbeddingModel] = []
+_remote_embeddings: "list[OpenAIEmbeddingModel]" = []
 _rerankers: dict[Path, "OnnxReranker"] = {}
 
 
@@ -57,7 +57,9 @@ def load_model(
         return loaded.with_adapter(adapter, adapter_file(adapter)) if adapter else loaded
 
 
-def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, report: Report = silent) -> EmbeddingModel:
+def load_embedding(
+    model: str = EMBEDDED_EMBEDDING, connection: Any = None, report: Report = silent
+) -> "EmbeddingModel":
     """The embedding model that `model` names, by the rules of `load_model`; asking again gives the same object.
 
     Raises as `endpoint_from_connection`, `OpenAIEmbeddingModel`, `catalog.ensure` and `OnnxEmbeddingModel` do.
@@ -65,6 +67,8 @@ def load_embedding(model: str = EMBEDDED_EMBEDDING, connection: Any = None, repo
     with _lock:
         endpoint, name = _endpoint(model, connection)
         if endpoint is not None:
+            from bakeoff.models.openai_embedding import OpenAIEmbeddingModel
+
             for loaded in _remote_embeddings:
                 if loaded.endpoint == endpoint and loaded.identity.name == (name or endpoint.model):
                     return loaded

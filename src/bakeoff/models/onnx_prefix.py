@@ -7,7 +7,7 @@ import numpy as np
 from bakeoff.models.onnx_runtime import Runtime
 from bakeoff.models.onnx_text import Ids
 
-CAPACITY_STEP = 512
+CAPACITY_STEP = 64
 MOST_KEPT = 2048
 """Tokens of prompt and answer whose key-value cache stays allocated between answers; longer ones keep nothing."""
 

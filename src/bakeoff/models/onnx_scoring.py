@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.catalog.gguf.graph import LOGITS_FROM
+from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.errors import BakeoffError, ModelCorruptError
 from bakeoff.models.onnx_runtime import Runtime, open_session, thread_count
 from bakeoff.models.onnx_text import Ids

@@ -4,12 +4,12 @@ import asyncio
 import base64
 import hmac
 import json
+import struct
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -170,7 +170,7 @@ class _Server:
             raise ApiError(400, f"{model} has {dimension} dimensions and cannot give others", param="dimensions")
         vectors = reply["vectors"]
         if encoding == "base64":
-            vectors = [base64.b64encode(np.array(v, dtype="<f4").tobytes()).decode() for v in vectors]
+            vectors = [base64.b64encode(struct.pack(f"<{len(v)}f", *v)).decode() for v in vectors]
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
         used = {"prompt_tokens": reply["tokens"], "total_tokens": reply["tokens"]}
         self._metrics.tokens[model, "prompt"] += reply["tokens"]

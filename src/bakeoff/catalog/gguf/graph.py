@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, save
 
+from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.catalog.gguf.reader import GgufFile, Hyperparameters, float_vector
 from bakeoff.catalog.gguf.weights import BLOCK, Matrix, hugging_face_order, read_matrix, stack
 
 MODEL_FILE, DATA_FILE = "model.onnx", "model.onnx.data"
 ALIGNMENT = 4096  # ONNX Runtime maps external data by page
-LOGITS_FROM = "logits_from"
 MICROSOFT = "com.microsoft"
 INT8_ACTIVATIONS, FP32_ACTIVATIONS = 4, 1
 """MatMulNBits accuracy_level: activations rounded to int8 blocks, as llama.cpp computes, or as they are. ONNX Runtime
