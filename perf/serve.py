@@ -1,14 +1,12 @@
-"""Sharing a model and serving it, each figure against a peer measured in the same run.
+"""Serving a model, each figure against a peer measured in the same run.
 
-    python perf/serve.py [--only batch clients http tool prefix start]
+    python perf/serve.py [--only clients http tool prefix start]
 
-batch: flows/chat over 48 questions by Prompt Flow with 1, 2, 4 and 8 workers, a copy of the model in each worker
-against one that they share; memory is the proportional set size of all processes of the batch, the shared server's
-among them, less that of a hello-world batch with as many workers. clients: `bakeoff serve` against llama.cpp's server
-(xllamacpp) on the weights both were made from. http: `bakeoff serve` against the same calls within a process, one
-thread each; a tiny model for the milliseconds. tool: the chat tool against a bare onnxruntime-genai loop. prefix:
-time to the first token where the system prompt is known against one that has to be read. start: `pf flow test` of
-flows/chat against a hello-world flow. Peers run in turn; medians, and for http also the least.
+clients: `bakeoff serve` against llama.cpp's server (xllamacpp) on the weights both were made from. http: `bakeoff
+serve` against the same calls within a process, one thread each; a tiny model for the milliseconds. tool: the chat
+tool against a bare onnxruntime-genai loop. prefix: time to the first token where the system prompt is known against
+one that has to be read. start: `pf flow test` of flows/chat against a hello-world flow. Peers run in turn; medians,
+and for http also the least.
 """
 
 import argparse
@@ -22,15 +20,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-import psutil
+from prompt_flow import hello_flow, pf, prompt_flow
 from rich.console import Console
 from rich.table import Table
 
@@ -46,23 +42,7 @@ from bakeoff.serving.memory import cores
 ROOT = Path(__file__).parent.parent
 NAME = "smollm2-135m-instruct"
 SYSTEM = "You are a helpful assistant. Answer briefly and to the point."
-SAID = "said.txt"
-WORKERS = (1, 2, 4, 8)
 QUESTIONS = [json.loads(line) for line in (ROOT / "data/chat/questions.jsonl").open(encoding="utf-8")]
-HELLO = """display_name: Hello
-description: Says hello.
-inputs: {question: {type: string}}
-outputs: {answer: {type: string, reference: "${hello.output}"}}
-nodes:
-- {name: hello, type: python, source: {type: code, path: hello.py}, inputs: {question: "${inputs.question}"}}
-"""
-HELLO_PY = """from promptflow.core import tool
-
-
-@tool
-def hello(question: str) -> str:
-    return f"Hello, {question}"
-"""
 LLAMA = """
 import sys, xllamacpp
 p = xllamacpp.CommonParams()
@@ -76,7 +56,6 @@ sys.stdin.read()
 
 def main() -> None:
     parts: dict[str, Callable[[Path], Table]] = {
-        "batch": batch,
         "clients": clients,
         "http": over_http,
         "tool": tool,
@@ -88,111 +67,6 @@ def main() -> None:
     for part in parser.parse_args().only:
         with tempfile.TemporaryDirectory() as folder:
             Console(width=120).print(parts[part](Path(folder)))
-
-
-# batch ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class BatchRun:
-    """tokens: of all answers. seconds: from the first row's start to the last one's end. peak: memory in bytes."""
-
-    tokens: int
-    seconds: float
-    peak: int
-
-
-def batch(folder: Path) -> Table:
-    prompt_flow(folder)
-    chat, hello = folder / "chat.jsonl", hello_flow(folder)
-    rows = [row | {"chat_history": []} for row in QUESTIONS[::4][:48]]
-    chat.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    load_model(NAME)
-    base = {w: run_batch(folder, hello, chat, w, {}, ("question",)).peak for w in WORKERS}
-    table = Table("workers", "model", "tokens/s", "x one worker", "model's memory, MB", "x one copy", title="batch")
-    first: BatchRun | None = None
-    for workers in WORKERS:
-        for shared in (False, True):
-            env = {"BAKEOFF_SHARED_MODEL": str(int(shared)), "BAKEOFF_THREADS": str(max(1, cores() // workers))}
-            one = run_batch(folder, ROOT / "flows/chat", chat, workers, env, ("question", "chat_history"))
-            first = first or one
-            memory, copy = one.peak - base[workers], first.peak - base[1]
-            table.add_row(
-                str(workers),
-                "shared" if shared else "a copy each",
-                f"{one.tokens / one.seconds:.0f}",
-                f"{one.tokens / one.seconds / (first.tokens / first.seconds):.2f}",
-                f"{memory / 1e6:.0f}",
-                f"{memory / copy:.2f}",
-            )
-    return table
-
-
-def run_batch(
-    folder: Path, flow: Path, data: Path, workers: int, env: dict[str, str], columns: tuple[str, ...]
-) -> BatchRun:
-    name = f"serve_{datetime.now():%H%M%S_%f}"
-    mapping = [f"{column}=${{data.{column}}}" for column in columns]
-    limit = ["max_new_tokens=48"] if "chat_history" in columns else []
-    command = ["run", "create", "--flow", str(flow), "--data", str(data), "--name", name]
-    env = env | {"PF_WORKER_COUNT": str(workers)}
-    process = pf(folder, *command, "--column-mapping", *mapping, *limit, env=env)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, memory_of(process.pid))
-        time.sleep(0.2)
-    assert process.returncode == 0, (folder / SAID).read_text(encoding="utf-8", errors="replace")[-2000:]
-    infos = [
-        json.loads(path.read_text(encoding="utf-8"))["run_info"]
-        for path in (folder / ".runs" / name / "flow_artifacts").glob("*.jsonl")
-    ]
-    ends = [datetime.fromisoformat(info["end_time"]) for info in infos]
-    starts = [datetime.fromisoformat(info["start_time"]) for info in infos]
-    outputs = [info["output"].get("completion", {}) for info in infos]
-    assert len(infos) == 48
-    tokens = sum(output.get("completion_tokens", 0) for output in outputs)
-    return BatchRun(tokens, (max(ends) - min(starts)).total_seconds(), peak)
-
-
-def memory_of(pid: int) -> int:
-    """Proportional set size of a process and all below it, and of this user's shared servers."""
-    family: dict[int, psutil.Process] = {}
-    with suppress(psutil.Error):
-        main = psutil.Process(pid)
-        family = {p.pid: p for p in (main, *main.children(recursive=True))}
-    for path in (catalog.cache.cache_folder() / "servers").glob("*.json"):
-        with suppress(psutil.Error, OSError, ValueError):
-            server = psutil.Process(json.loads(path.read_text(encoding="utf-8"))["pid"])
-            family |= {p.pid: p for p in (server, *server.children(recursive=True))}
-    total = 0
-    for process in family.values():
-        with suppress(psutil.Error):
-            total += process.memory_full_info().pss
-    return total
-
-
-def prompt_flow(folder: Path) -> None:
-    (folder / "pf.yaml").write_text("telemetry: {enabled: false}\ntrace: {destination: none}\n", encoding="utf-8")
-
-
-def hello_flow(folder: Path) -> Path:
-    flow = folder / "hello"
-    flow.mkdir()
-    (flow / "flow.dag.yaml").write_text(HELLO, encoding="utf-8")
-    (flow / "hello.py").write_text(HELLO_PY, encoding="utf-8")
-    return flow
-
-
-def pf(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Prompt Flow in a process of its own; what it says goes into the file SAID of `folder`."""
-    with (folder / SAID).open("wb") as said:
-        return subprocess.Popen(
-            [sys.executable, "-m", "promptflow._cli.pf", *arguments],
-            env=os.environ | {"PF_HOME_DIRECTORY": str(folder)} | (env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-        )
 
 
 # clients ----------------------------------------------------------------------------------------------------------
@@ -246,8 +120,14 @@ def ask(connection: http.client.HTTPConnection, content: list[dict[str, str]], m
     body = {"model": name, "messages": content, "max_tokens": most, "temperature": 0, "cache_prompt": False}
     if name:
         del body["cache_prompt"]
-    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
-    response = connection.getresponse()
+    sent = ("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+    try:
+        connection.request(*sent)
+        response = connection.getresponse()
+    except (BrokenPipeError, http.client.RemoteDisconnected):  # llama.cpp's server ends connections that were idle
+        connection.close()
+        connection.request(*sent)
+        response = connection.getresponse()
     answer = json.loads(response.read())
     assert response.status == 200, answer
     return answer

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bakeoff.errors import BakeoffError, InputError
-from bakeoff.experiments.result import ContenderResult, ExperimentResult, TaskResult
-from bakeoff.experiments.table import gate_lines, header, table_rows
+
+if TYPE_CHECKING:  # an experiment asks for the trackers before it runs, and needs scipy only after that
+    from bakeoff.experiments.result import ContenderResult, ExperimentResult, TaskResult
 
 Tracker = Literal["wandb", "mlflow"]
 TRACKERS: tuple[Tracker, ...] = ("wandb", "mlflow")
@@ -33,7 +34,7 @@ def require(tracker: Tracker) -> None:
         raise InputError(f"--{tracker} needs the package {tracker}: pip install 'bakeoff[{tracker}]'")
 
 
-def log(tracker: Tracker, result: ExperimentResult, folder: Path) -> str:
+def log(tracker: Tracker, result: "ExperimentResult", folder: Path) -> str:
     """Log configuration, figures, tables and the files in `folder`; the name of the run.
 
     Raises BakeoffError where the tracker refuses or cannot be reached.
@@ -47,13 +48,13 @@ def log(tracker: Tracker, result: ExperimentResult, folder: Path) -> str:
         ) from error
 
 
-def run_id(result: ExperimentResult) -> str:
+def run_id(result: "ExperimentResult") -> str:
     """16 hexadecimal digits that say which result it is."""
     content = asdict(result) | {"this_run": None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def figures(contender: ContenderResult) -> dict[str, float]:
+def figures(contender: "ContenderResult") -> dict[str, float]:
     """Every known figure of a contender by name: means with their 95 % intervals and coverage, time, memory, cost."""
     found: dict[str, float | None] = {}
     for metric in contender.metrics:
@@ -68,7 +69,7 @@ def figures(contender: ContenderResult) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _config(result: ExperimentResult) -> dict[str, Any]:
+def _config(result: "ExperimentResult") -> dict[str, Any]:
     return {
         "description": result.description,
         "bakeoff": result.bakeoff,
@@ -83,7 +84,7 @@ def _config(result: ExperimentResult) -> dict[str, Any]:
     }
 
 
-def _contender(contender: ContenderResult) -> dict[str, Any]:
+def _contender(contender: "ContenderResult") -> dict[str, Any]:
     return {
         "inputs": dict(contender.inputs),
         "connections": dict(contender.connections),
@@ -92,13 +93,15 @@ def _contender(contender: ContenderResult) -> dict[str, Any]:
     }
 
 
-def _each(result: ExperimentResult) -> Iterator[tuple[TaskResult, ContenderResult]]:
+def _each(result: "ExperimentResult") -> "Iterator[tuple[TaskResult, ContenderResult]]":
     for task in result.tasks:
         yield from ((task, contender) for contender in task.contenders)
 
 
-def _to_wandb(result: ExperimentResult, folder: Path) -> str:
+def _to_wandb(result: "ExperimentResult", folder: Path) -> str:
     import wandb
+
+    from bakeoff.experiments.table import header, table_rows
 
     identity, place = run_id(result), Path(os.environ.get("WANDB_DIR", folder))
     offline = wandb.setup().settings.mode == "offline"
@@ -132,8 +135,10 @@ def _to_wandb(result: ExperimentResult, folder: Path) -> str:
     return f"{run.project}/{run.id}"
 
 
-def _to_mlflow(result: ExperimentResult, folder: Path) -> str:
+def _to_mlflow(result: "ExperimentResult", folder: Path) -> str:
     import mlflow
+
+    from bakeoff.experiments.table import gate_lines
 
     mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT))
     identity = run_id(result)
@@ -163,7 +168,7 @@ def _mlflow_run(name: str, identity: str, nested: bool = False) -> Any:
     return mlflow.start_run(run_name=name, tags={_RESULT: identity}, nested=nested)
 
 
-def _mlflow_params(task: TaskResult, contender: ContenderResult) -> dict[str, str]:
+def _mlflow_params(task: "TaskResult", contender: "ContenderResult") -> dict[str, str]:
     given = {"task": task.name, "contender": contender.name, "models": ", ".join(contender.models), **contender.inputs}
     return {_mlflow_name(name): str(value)[:_LIMIT] for name, value in given.items()}
 

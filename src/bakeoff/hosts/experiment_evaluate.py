@@ -16,7 +16,6 @@ from bakeoff.hosts.experiment_key import digest, endpoint_of, flow_digest
 from bakeoff.hosts.experiment_rows import DataRow
 from bakeoff.hosts.promptflow_batch import run_batch
 from bakeoff.json_file import write_json
-from bakeoff.metrics.judge_fit import agreement_figures, without_unfit
 
 OUTPUT = "run_output_"
 EXPECTED = "expected_rows"
@@ -45,6 +44,8 @@ def evaluate(
     content = _scored(task, task.evaluation, name, mapping, merged, task.data.parent)
     if task.check is None:
         return content["records"], content["metrics"]
+    from bakeoff.metrics.judge_fit import agreement_figures, without_unfit
+
     check = task.check
     labelled = [json.loads(line) for line in check.data.read_text(encoding="utf-8").split("\n") if line.strip()]
     checked = _scored(task, check.flow, f"{name}_check", check.mapping, labelled, check.data.parent)["metrics"]
