@@ -1,6 +1,6 @@
 """What `bakeoff run` adds to the bare `pf run create` commands that it makes: time and memory.
 
-    python perf/bakeoff_overhead.py [--experiment experiments/chat.yaml] [--limit N]
+    python perf/bakeoff_overhead.py [--experiment experiments/chat.yaml] [--limit N] [--rounds 2]
 
 First the experiment runs with an empty cache of answers, then each of its runs again by `pf` alone, on the same rows
 with the same workers. Memory is the proportional set size of all processes, the shared model server's among them, the
@@ -93,31 +93,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", default="experiments/chat.yaml")
     parser.add_argument("--limit", type=int, help="rows of each task")
+    parser.add_argument("--rounds", type=int, default=2, help="of `bakeoff run` and `pf` in turn; default: 2")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder) / "cache"
-        cache.mkdir()
-        (cache / "models").symlink_to(cache_folder() / "models")
-        command = [
-            str(Path(sys.executable).with_name("bakeoff")),
-            "run",
-            options.experiment,
-            "--output",
-            f"{folder}/out",
-        ]
-        command += ["--limit", str(options.limit)] if options.limit else []
-        ours = watched(command, {"BAKEOFF_CACHE": str(cache)})
-        files = sorted((cache / "experiments").glob("*/*/run.yaml"), key=lambda path: path.stat().st_mtime)
-        alone = [bare(file, Path(folder)) for file in files]
-    seconds, peak = sum(one.seconds for one in alone), max(one.peak_mb for one in alone)
-    table = Table("", "wall", "memory", title=f"{options.experiment}, {len(files)} runs, {psutil.cpu_count()} cores")
-    table.add_row("bakeoff run", f"{ours.seconds:.1f} s", f"{ours.peak_mb:,.0f} MB")
-    table.add_row("its runs by pf alone", f"{seconds:.1f} s", f"{peak:,.0f} MB")
-    table.add_row("difference", f"{(ours.seconds / seconds - 1):+.1%}", f"{ours.peak_mb - peak:+,.0f} MB")
-    table.add_row(
-        "waiting; own process", f"{ours.waiting:.1f} s ({ours.waiting / seconds:.1%})", f"{ours.own_mb:,.0f} MB"
-    )
+    ours, alone = [], []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            run, runs = one_round(Path(folder), options.experiment, options.limit)
+        ours.append(run)
+        alone.append(runs)
+    wall, bare_wall = sum(run.seconds for run in ours), sum(run.seconds for runs in alone for run in runs)
+    peak, bare_peak = max(run.peak_mb for run in ours), max(run.peak_mb for runs in alone for run in runs)
+    waiting, own_cpu = sum(run.waiting for run in ours), sum(run.own_cpu for run in ours)
+    title = f"{options.experiment}, {options.rounds} x {len(alone[0])} runs, {psutil.cpu_count()} cores"
+    table = Table("", "wall", "memory", title=title)
+    table.add_row("bakeoff run", f"{wall:.1f} s", f"{peak:,.0f} MB")
+    table.add_row("its runs by pf alone", f"{bare_wall:.1f} s", f"{bare_peak:,.0f} MB")
+    table.add_row("difference", f"{(wall / bare_wall - 1):+.1%}", f"{peak - bare_peak:+,.0f} MB")
+    own = max(run.own_mb for run in ours)
+    table.add_row("between runs; own process", f"{waiting:.1f} s ({waiting / bare_wall:.1%})", f"{own:,.0f} MB")
+    table.add_row("own process, CPU", f"{own_cpu:.1f} s ({own_cpu / bare_wall:.1%})", "")
     Console(width=100).print(table)
+
+
+def one_round(folder: Path, experiment: str, limit: int | None) -> tuple[Used, list[Used]]:
+    """The experiment with an empty cache of answers, then each of its runs by `pf` alone."""
+    cache = folder / "cache"
+    cache.mkdir()
+    (cache / "models").symlink_to(cache_folder() / "models")
+    command = [str(Path(sys.executable).with_name("bakeoff")), "run", experiment, "--output", f"{folder}/out"]
+    command += ["--limit", str(limit)] if limit else []
+    ours = watched(command, {"BAKEOFF_CACHE": str(cache)})
+    files = sorted((cache / "experiments").glob("*/*/run.yaml"), key=lambda path: path.stat().st_mtime)
+    return ours, [bare(file, folder) for file in files]
 
 
 if __name__ == "__main__":
