@@ -281,7 +281,7 @@ def test_processes_of_a_model_that_are_lost_are_started_again(server: Running, c
 def test_the_longest_unused_model_makes_room(tmp_path: Path) -> None:
     names = ("tiny-a", "tiny-b")
     folders = [write_tiny_phi3(tmp_path / name) for name in names]
-    with running_server(*folders, "--streams", "1", "--memory", "0.25") as running:
+    with running_server(*folders, "--streams", "1", "--memory", "0.22") as running:
 
         def ask(name: str) -> str | None:
             made = running.client().chat.completions.create(
