@@ -1,4 +1,5 @@
-# make demo: a chat on a local model, scored, and a bake-off with a verdict.  make test: the test suite.  Both do their own set-up.
+# make demo: a chat on a local model, scored, and a bake-off with a verdict.  make test: the test suite.  make perf: speed and
+# memory against peers (half an hour, nothing beside it).  Each does its own set-up.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready
@@ -6,7 +7,7 @@ READY := .venv/ready
 FINETUNE ?= $(shell $(PYTHON) -c 'import sys; print("yes" if sys.version_info[:2] == (3, 11) else "no")')
 TUNING := .venv/finetune-$(FINETUNE)
 
-.PHONY: demo test lint clean
+.PHONY: demo test perf lint clean
 
 demo: $(READY)
 	$(BIN)/bakeoff models pull smollm2-135m-instruct
@@ -15,6 +16,15 @@ demo: $(READY)
 
 test: $(READY) $(TUNING)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+perf: $(READY)
+	$(BIN)/python perf/model.py
+	$(BIN)/python perf/serve.py
+	$(BIN)/python perf/serve_batch.py
+	$(BIN)/python perf/serve_soak.py
+	$(BIN)/python perf/evaluators.py
+	$(BIN)/python perf/report_generation.py
+	$(BIN)/python perf/bakeoff_overhead.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
