@@ -1,5 +1,5 @@
 # make demo: a chat on a local model, scored, and a bake-off with a verdict.  make test: the test suite.  make perf: speed and
-# memory against peers (half an hour, nothing beside it).  Each does its own set-up.
+# memory against peers (on an otherwise idle machine).  Each does its own set-up.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready

@@ -22,7 +22,7 @@ ALIGNMENT = 4096  # ONNX Runtime maps external data by page
 MICROSOFT = "com.microsoft"
 INT8_ACTIVATIONS, FP32_ACTIVATIONS = 4, 1
 """MatMulNBits accuracy_level: activations rounded to int8 blocks, as llama.cpp computes, or as they are. ONNX Runtime
-1.32 has a fast kernel for the second with 4-bit weights only; with 8 bits a token takes 11 times as long."""
+1.32 has a fast kernel for the second with 4-bit weights only."""
 
 
 class GraphWriter:

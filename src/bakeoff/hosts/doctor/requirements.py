@@ -2,11 +2,9 @@
 
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
-from inspect import getmodulename
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -145,22 +143,4 @@ def _installed(module: str) -> list[str]:
 
 @cache
 def _packages() -> dict[str, list[str]]:
-    """Top package or module -> the installed distributions that have something in it.
-
-    `metadata.packages_distributions` gives the same in more than twice the time: it looks for every file.
-    """
-    found = defaultdict[str, list[str]](list)
-    for distribution in metadata.distributions():
-        if listed := distribution.read_text("top_level.txt"):
-            tops = set(listed.split())
-        else:
-            record = (distribution.read_text("RECORD") or "").splitlines()
-            tops = {_top(line.partition(",")[0]) for line in record}
-        for top in tops:
-            found[top].append(distribution.name)
-    return found
-
-
-def _top(path: str) -> str:
-    first, _, below = path.partition("/")
-    return first if below else getmodulename(first) or first
+    return {name: list(found) for name, found in metadata.packages_distributions().items()}
