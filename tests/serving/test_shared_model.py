@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,29 @@ def test_a_killed_server_is_replaced_and_what_was_under_way_is_asked_again(
     (new,) = records(cache)
     assert new["pid"] != record["pid"]
     until(lambda: not any(is_alive(process) for process in family))
+
+
+def test_a_server_that_loses_one_process_is_replaced_whole(shared: SharedChatModel, cache: Path) -> None:
+    shared.count_tokens("a")
+    (record,) = records(cache)
+    server = psutil.Process(record["pid"])
+    for stream in server.children():
+        stream.kill()
+    until(lambda: not is_alive(server))
+    assert shared.count_tokens("a red bicycle") == 3
+    assert [new["pid"] == record["pid"] for new in records(cache)] == [False]
+
+
+def test_who_has_no_token_gets_nothing_and_stops_nobody(shared: SharedChatModel, cache: Path) -> None:
+    shared.count_tokens("a")
+    (record,) = records(cache)
+    asked = {"kind": "count_tokens", "text": "a", "token": "wrong"}
+    for line in (json.dumps(asked).encode(), b"", b"[1]", b"\xff\x00", b"GET / HTTP/1.1"):
+        with socket.create_connection(("127.0.0.1", record["port"])) as connection:
+            connection.sendall(line + b"\n")
+            assert connection.recv(100) == b""
+    assert shared.count_tokens("a red bicycle") == 3
+    assert records(cache) == [record]
 
 
 def test_ten_processes_at_once_start_one_server_and_leave_none(tiny: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from bakeoff.serving.chat_request import ChatRequest, read_chat_request, read_mo
 from bakeoff.serving.chat_response import ChatResponse
 from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.models import Models
-from bakeoff.serving.wire import error_to_json, messages_to_json, parameters_to_json
+from bakeoff.serving.wire import messages_to_json, parameters_to_json
 
 MAX_BODY = 32 * 2**20
 MOST_READ = 8 * MAX_BODY
@@ -53,7 +53,6 @@ def create_app(models: Models, token: str | None = None) -> ASGIApp:
         Route("/v1/models/{name}", server.show_model),
         Route("/v1/chat/completions", server.chat, methods=["POST"]),
         Route("/v1/embeddings", server.embeddings, methods=["POST"]),
-        Route("/bakeoff/ask", server.ask, methods=["POST"]),
     ]
     handlers: Any = {
         ApiError: _refuse,
@@ -90,7 +89,7 @@ class _Gate:
                 error = ApiError(401, "give the server's token as Authorization: Bearer ...", code="invalid_api_key")
                 await _error_response(error)(scope, receive, note_status)
         finally:
-            routes = ("/health", "/metrics", "/v1/models", "/v1/chat/completions", "/v1/embeddings", "/bakeoff/ask")
+            routes = ("/health", "/metrics", "/v1/models", "/v1/chat/completions", "/v1/embeddings")
             path = scope["path"] if scope["path"] in routes else "other"
             self._metrics.observe(path, status, time.perf_counter() - started)
 
@@ -175,19 +174,6 @@ class _Server:
         used = {"prompt_tokens": reply["tokens"], "total_tokens": reply["tokens"]}
         self._metrics.tokens[model, "prompt"] += reply["tokens"]
         return _json({"object": "list", "data": data, "model": model, "usage": used})
-
-    async def ask(self, request: Request) -> Response:
-        """What workers of a batch ask (bakeoff.serving.shared): any request of a model's process, all its replies."""
-        body = await _body(request)
-        try:
-            replies = await _unless_gone(request, self._all(read_model(body), body))
-        except BakeoffError as error:
-            if to_api_error(error).status in (429, 503):
-                raise
-            return _json({"error": error_to_json(error)})
-        if "completion" in replies[-1]:
-            self._count(body["model"], replies[-1]["completion"])
-        return _json({"reply": replies[-1]})
 
     async def _all(self, model: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         pool = await self._models.get(model)

@@ -6,16 +6,14 @@ way is asked again: an answer depends on its request alone.
 """
 
 import dataclasses
-import http.client
-import json
 import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bakeoff import catalog
 from bakeoff.errors import BakeoffError, InputError
@@ -28,13 +26,12 @@ from bakeoff.models.base import (
     Parameters,
     last_completion,
 )
-from bakeoff.serving.shared_address import Address, reach
+from bakeoff.serving.shared_address import Json, Link, reach
 from bakeoff.serving.wire import completion_from_json, error_from_json, messages_to_json, parameters_to_json
 
 SWITCH = "BAKEOFF_SHARED_MODEL"
 TRIES = 5
 """How many servers may end under one request."""
-Json = Mapping[str, Any]
 
 
 def is_wanted() -> bool:
@@ -54,7 +51,7 @@ class SharedChatModel:
     def __init__(self, folder: Path, name: str):
         self._folder, self._name = folder, name
         self._of_thread = threading.local()
-        facts = self._link().facts
+        facts = self._link().address.facts
         self.identity = ModelIdentity(**facts["identity"])
         self.sees_images: bool = facts["sees_images"]
         self.context_length: int = facts["context_length"]
@@ -108,45 +105,23 @@ class SharedChatModel:
 
     def _ask(self, request: Json) -> Json:
         """The reply to a request, of this server or the next one where it is gone."""
-        body = json.dumps({"model": self._name, **self._adapter, **request})
-        failed = 0
-        while failed < TRIES:
+        for _ in range(TRIES):
             link = self._link()
             try:
-                status, answer, wait = link.post(body)
-            except (OSError, http.client.HTTPException, ValueError):
+                answer = link.ask({**self._adapter, **request})
+            except OSError:
                 self._of_thread.link = None
-                failed += 1
                 continue
-            if status == 200 and "error" in answer:
+            if "error" in answer:
                 raise error_from_json(answer["error"])
-            if status == 200:
-                reply: Json = answer["reply"]
-                return reply
-            if status not in (429, 503):
-                raise BakeoffError(f"the shared server of {self._name} refused: {answer}")
-            failed += status == 503
-            time.sleep(wait)
-        raise BakeoffError(f"{self._name}: {TRIES} servers ended while they answered; the last one's log is {link.log}")
+            return answer
+        raise BakeoffError(
+            f"{self._name}: {TRIES} servers ended while they answered; the last one's log is {link.address.log}"
+        )
 
-    def _link(self) -> "_Link":
-        """This thread's connection to a server; a thread keeps it, and a server lives as long as one is kept."""
+    def _link(self) -> Link:
+        """This thread's server; a thread keeps it, and a server lives as long as one is kept."""
         if getattr(self._of_thread, "link", None) is None:
-            self._of_thread.link = _Link(reach(self._folder, self._name))
-        link: _Link = self._of_thread.link
+            self._of_thread.link = reach(self._folder, self._name)
+        link: Link = self._of_thread.link
         return link
-
-
-class _Link:
-    """A kept connection to a server."""
-
-    def __init__(self, address: Address):
-        self.facts, self.log = address.facts, address.log
-        self._headers = {"Authorization": f"Bearer {address.token}", "Content-Type": "application/json"}
-        self._connection = http.client.HTTPConnection("127.0.0.1", address.port)
-
-    def post(self, body: str) -> tuple[int, Any, float]:
-        """Status, answer, and the seconds after which to come again."""
-        self._connection.request("POST", "/bakeoff/ask", body, self._headers)
-        response = self._connection.getresponse()
-        return response.status, json.loads(response.read()), float(response.headers.get("Retry-After", 1))

@@ -6,10 +6,11 @@ A server leaves its address in a file of the cache folder; a lock beside it lets
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-import urllib.request
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ from bakeoff.serving import memory
 
 WORKERS = "PF_WORKER_COUNT"
 PROMPT_FLOW_WORKERS = 4
-LIVENESS_SECONDS = 10.0
 START_SECONDS = 600.0
+Json = Mapping[str, Any]
 
 
 class UnavailableError(BakeoffError):
@@ -33,17 +34,41 @@ class UnavailableError(BakeoffError):
 
 @dataclass(frozen=True)
 class Address:
-    """A running server: process, port, the token it asks for, what it says of the model, and its log."""
+    """A running server: process, ports for requests and for users, its token, what it says of the model, and its log.
+
+    It runs for as long as a user keeps a connection.
+    """
 
     pid: int
     port: int
+    users: int
     token: str
     facts: Mapping[str, Any]
     log: Path
 
 
-def reach(folder: Path, name: str) -> Address:
-    """The address of the model's server, which is started where there is none.
+class Link:
+    """A running server, kept running for as long as this object lives. Raises OSError where it is gone."""
+
+    def __init__(self, address: Address):
+        self.address = address
+        weakref.finalize(self, socket.create_connection(("127.0.0.1", address.users)).close)
+
+    def ask(self, request: Json) -> Json:
+        """The reply to a request. Raises OSError where the server ends before."""
+        line = json.dumps({**request, "token": self.address.token}).encode() + b"\n"
+        with socket.create_connection(("127.0.0.1", self.address.port)) as connection:
+            connection.sendall(line)
+            with connection.makefile("rb") as replies:
+                reply = replies.readline()
+        if not reply.endswith(b"\n"):
+            raise ConnectionResetError(f"the server {self.address.pid} ended before its answer")
+        answer: Json = json.loads(reply)
+        return answer
+
+
+def reach(folder: Path, name: str) -> Link:
+    """The model's server, which is started where there is none.
 
     Raises BakeoffError where there is no room for the model, UnavailableError where the server does not start.
     """
@@ -84,23 +109,16 @@ def streams() -> int:
     return min(memory.cores(), asked) if hasattr(os, "fork") else 1
 
 
-def _running(record: Path) -> Address | None:
-    """The server of a record, if it answers to the token."""
+def _running(record: Path) -> Link | None:
+    """The server of a record, if it is there."""
     address = read_record(record)
-    if address is None:
-        return None
-    asked = urllib.request.Request(
-        f"http://127.0.0.1:{address.port}/v1/models", headers={"Authorization": f"Bearer {address.token}"}
-    )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(asked, timeout=LIVENESS_SECONDS):
-            return address
+        return Link(address) if address else None
     except OSError:
         return None
 
 
-def _start(folder: Path, name: str, record: Path) -> Address:
+def _start(folder: Path, name: str, record: Path) -> Link:
     count = streams()
     memory.check_room(folder, count, memory.free())
     package = str(Path(bakeoff.__file__).parents[1])
@@ -122,9 +140,9 @@ def _start(folder: Path, name: str, record: Path) -> Address:
         raise UnavailableError(f"no process can be started: {error}") from error
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        address = read_record(record)
-        if address:
-            return address
+        link = _running(record)
+        if link:
+            return link
         time.sleep(0.02)
     if process.poll() is None:
         process.kill()

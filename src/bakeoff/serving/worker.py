@@ -48,13 +48,13 @@ def main() -> None:
                 break
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _send(connection, {"token": token, **({"error": error_to_json(failure)} if failure else _facts(model))})
+        send(connection, {"token": token, **({"error": error_to_json(failure)} if failure else facts(model))})
         if model is not None:
             _serve(model, connection)
     os._exit(0)  # a forked process cannot shut the runtime down: it would wait for threads that it does not have
 
 
-def _facts(model: OnnxChatModel | OnnxEmbeddingModel | None) -> dict[str, Any]:
+def facts(model: OnnxChatModel | OnnxEmbeddingModel | None) -> dict[str, Any]:
     if isinstance(model, OnnxChatModel):
         return {
             "identity": asdict(model.identity),
@@ -80,11 +80,11 @@ def _serve(model: OnnxChatModel | OnnxEmbeddingModel, connection: socket.socket)
                             lines.readline()
                             break
                         if last:
-                            _send(connection, last)
+                            send(connection, last)
                         last = reply
             except BakeoffError as error:
                 last = {"error": error_to_json(error)}
-            _send(connection, {**last, "end": True})
+            send(connection, {**last, "end": True})
     except OSError:
         return  # the server is gone
 
@@ -118,7 +118,7 @@ def answer(model: OnnxChatModel | OnnxEmbeddingModel, request: Json) -> Generato
                 yield {}
 
 
-def _send(connection: socket.socket, reply: Json) -> None:
+def send(connection: socket.socket, reply: Json) -> None:
     connection.sendall(json.dumps(reply).encode() + b"\n")
 
 
