@@ -42,7 +42,7 @@ def agree(options: argparse.Namespace) -> None:
     """Print for each export how many answers are torch's to the letter, its figures, and how far they are from torch's.
 
     `merged int8` and `adapter` are those that the run installed; the others are made for this. In a rounded one every
-    quantised product rounds its activations to int8, in an unrounded one the 4-bit products do not.
+    quantised product rounds its activations to int8, in an unrounded one none does.
     """
     definition = load_definition(options.definition)
     reference = of_torch(definition, options)

@@ -9,7 +9,8 @@ import pytest
 from numpy_llama import NumpyLlama
 from tiny_gguf import TOKENS, write_tiny_gguf
 
-from bakeoff.catalog.gguf import graph, import_gguf
+from bakeoff.catalog.gguf import graph, import_gguf, write_folder
+from bakeoff.catalog.gguf.reader import GgufFile
 from bakeoff.errors import ModelCorruptError, NotSupportedError
 
 
@@ -59,6 +60,19 @@ def test_logits_follow_the_weights(
     found = run(out, ids, 0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
     np.testing.assert_allclose(run(out, ids, -3), found[-3:], atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"kind": "Q8_0"}, {"kind": "Q4_1", "embedding": "Q8_0"}, {"kind": "Q4_0"}])
+def test_a_graph_that_does_not_round_computes_what_the_weights_say(tmp_path: Path, options: dict[str, str]) -> None:
+    """As the rounding one does not."""
+    source, rounding = imported(tmp_path, **options)
+    exact = tmp_path / "exact"
+    exact.mkdir()
+    write_folder(GgufFile(source), exact, lambda line: None, rounds=False)
+    ids = np.random.default_rng(1).integers(0, len(TOKENS), 40).tolist()
+    expected = NumpyLlama(source).logits(ids)
+    errors = [np.abs(run(folder, ids, 0) - expected).max() / np.abs(expected).max() for folder in (exact, rounding)]
+    assert errors[0] < 2e-4 < errors[1]
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", "F32"), ("int8", "Q8_0")])

@@ -7,7 +7,7 @@ from gguf.quants import dequantize as reference
 from gguf.quants import quantize
 
 from bakeoff.catalog.gguf.reader import RawTensor
-from bakeoff.catalog.gguf.weights import hugging_face_order, read_matrix, stack
+from bakeoff.catalog.gguf.weights import hugging_face_order, nibbles, read_matrix, stack
 from bakeoff.errors import ModelCorruptError, NotSupportedError
 
 
@@ -44,6 +44,13 @@ def test_a_block_of_zeros_stays_zero() -> None:
     tensor = RawTensor("w", "F32", (1, 64), np.zeros((1, 64), np.float32))
     for precision in ("int8", "int4"):
         assert not read_matrix(tensor, precision).values().any()
+
+
+def test_two_halves_of_four_bits_are_the_eight() -> None:
+    matrix = read_matrix(raw("Q8_0")[0])
+    high, low = nibbles(matrix)
+    assert (high.bits, low.bits) == (4, 4)
+    np.testing.assert_allclose(high.values() + low.values(), matrix.values(), rtol=0, atol=1e-6)
 
 
 def test_stacking_keeps_rows() -> None:

@@ -15,14 +15,14 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, sav
 
 from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.catalog.gguf.reader import GgufFile, Hyperparameters, float_vector
-from bakeoff.catalog.gguf.weights import BLOCK, Matrix, hugging_face_order, read_matrix, stack
+from bakeoff.catalog.gguf.weights import BLOCK, Matrix, hugging_face_order, nibbles, read_matrix, stack
 
 MODEL_FILE, DATA_FILE = "model.onnx", "model.onnx.data"
 ALIGNMENT = 4096  # ONNX Runtime maps external data by page
 MICROSOFT = "com.microsoft"
 INT8_ACTIVATIONS, FP32_ACTIVATIONS = 4, 1
 """MatMulNBits accuracy_level: activations rounded to int8 blocks, as llama.cpp computes, or as they are. ONNX Runtime
-1.32 has a fast kernel for the second with 4-bit weights only."""
+1.32 has a fast kernel for the second with 4-bit weights only: 8-bit weights then go as two halves of four bits."""
 
 
 class GraphWriter:
@@ -30,7 +30,7 @@ class GraphWriter:
 
     adapters: each product `name` of a layer also takes a LoRA adapter, by two optional inputs: `name.lora_A` [inputs,
     rank] and `name.lora_B` [rank, outputs], which adds `x @ A @ B`. Their default has rank 0 and adds nothing.
-    rounds: whether 4-bit products round their activations to int8; others always do.
+    rounds: whether products with quantised weights round their activations to int8.
     """
 
     def __init__(self, folder: Path, precision: str | None = None, *, adapters: bool = False, rounds: bool = True):
@@ -91,22 +91,34 @@ class GraphWriter:
     def _product(self, x: str, weights: Matrix, name: str, sums: str | None) -> str:
         if weights.scales is None:
             return self.op("MatMul", [x, self.constant(f"{name}.weight", weights.packed.T)], name)
+        if weights.bits == 8 and not self.rounds:
+            high, low = nibbles(weights)
+            halves = [self._quantised(x, high, f"{name}.high"), self._quantised(x, low, f"{name}.low")]
+            return self.op("Add", halves, name)
+        if weights.offsets is None:
+            return self._quantised(x, weights, name)
+        product = self._quantised(x, weights, name, f"{name}.product")
+        offset = self.op("MatMul", [sums or "", self.constant(f"{name}.offsets", weights.offsets.T)], f"{name}.offset")
+        return self.op("Add", [product, offset], name)
+
+    def _quantised(self, x: str, weights: Matrix, name: str, output: str | None = None) -> str:
+        """`x @ weights.T` without the offsets."""
+        assert weights.scales is not None
         rows, blocks = weights.scales.shape
-        product = self.op(
+        inputs = [x, self.constant(f"{name}.quants", weights.packed), self.constant(f"{name}.scales", weights.scales)]
+        if weights.is_unsigned:
+            inputs.append(self.constant(f"{name}.zeros", np.zeros((rows, -(-blocks // 2)), np.uint8)))
+        return self.op(
             "MatMulNBits",
-            [x, self.constant(f"{name}.quants", weights.packed), self.constant(f"{name}.scales", weights.scales)],
-            name if weights.offsets is None else f"{name}.product",
+            inputs,
+            output or name,
             MICROSOFT,
             K=blocks * BLOCK,
             N=rows,
             bits=weights.bits,
             block_size=BLOCK,
-            accuracy_level=INT8_ACTIVATIONS if self.rounds or weights.bits != 4 else FP32_ACTIVATIONS,
+            accuracy_level=INT8_ACTIVATIONS if self.rounds else FP32_ACTIVATIONS,
         )
-        if weights.offsets is None:
-            return product
-        offset = self.op("MatMul", [sums or "", self.constant(f"{name}.offsets", weights.offsets.T)], f"{name}.offset")
-        return self.op("Add", [product, offset], name)
 
     def block_sums(self, x: str, columns: int, name: str) -> str:
         """Sum of every block of 32 inputs, [batch, tokens, blocks], as a product with a matrix of zeros and ones."""

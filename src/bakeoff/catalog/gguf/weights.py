@@ -27,13 +27,15 @@ class Matrix:
     """A weight matrix [rows (outputs), columns (inputs)].
 
     bits 4 or 8: `packed` is [rows, blocks, bytes] uint8, `scales` [rows, blocks] float32 and `offsets` the same or
-    None. bits 32: `packed` is [rows, columns] float32 and the others are None.
+    None; is_unsigned: quants count from 0, not from the middle of their range. bits 32: `packed` is [rows, columns]
+    float32 and the others are None.
     """
 
     bits: int
     packed: NDArray[Any]
     scales: NDArray[np.float32] | None = None
     offsets: NDArray[np.float32] | None = None
+    is_unsigned: bool = False
 
     @property
     def columns(self) -> int:
@@ -52,7 +54,8 @@ class Matrix:
             quants = self.packed
         else:
             quants = np.stack([self.packed & 0x0F, self.packed >> 4], axis=-1).reshape(*self.packed.shape[:2], BLOCK)
-        weights = (quants.astype(np.float32) - 2 ** (self.bits - 1)) * self.scales[:, :, None]
+        middle = 0 if self.is_unsigned else 2 ** (self.bits - 1)
+        weights = (quants.astype(np.float32) - middle) * self.scales[:, :, None]
         if self.offsets is not None:
             weights += self.offsets[:, :, None]
         return np.asarray(weights.reshape(len(weights), -1), dtype=np.float32)
@@ -84,8 +87,20 @@ def at_precision(weights: NDArray[np.float32], precision: str) -> Matrix:
     inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales != 0)
     middle = 2 ** (bits - 1)
     quants = np.clip(np.rint(blocks * inverse[:, :, None]) + middle, 0, 2 * middle - 1).astype(np.uint8)
-    packed = quants if bits == 8 else quants[..., 0::2] | quants[..., 1::2] << 4
-    return Matrix(bits, packed, scales.astype(np.float32))
+    return Matrix(bits, quants if bits == 8 else _packed(quants), scales.astype(np.float32))
+
+
+def nibbles(weights: Matrix) -> tuple[Matrix, Matrix]:
+    """Two 4-bit matrices whose sum is that of 8 bits: `s * (q - 128) = 16 s * (high - 8) + s * low`."""
+    assert weights.scales is not None
+    high, low = _packed(weights.packed >> 4), _packed(weights.packed & 0x0F)
+    return Matrix(4, high, 16 * weights.scales), Matrix(4, low, weights.scales, is_unsigned=True)
+
+
+def _packed(quants: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two 4-bit numbers a byte, the first of neighbours in its low half."""
+    packed: NDArray[np.uint8] = quants[..., 0::2] | quants[..., 1::2] << 4
+    return packed
 
 
 def _as_stored(tensor: RawTensor) -> Matrix:
@@ -110,9 +125,7 @@ def _as_stored(tensor: RawTensor) -> Matrix:
 def _pair_neighbours(quants: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """ggml pairs weight i with i + 16 in a byte, MatMulNBits 2 i with 2 i + 1; the low nibble comes first in both."""
     low, high = quants & 0x0F, quants >> 4
-    ordered = np.concatenate([low, high], axis=-1)
-    paired: NDArray[np.uint8] = ordered[..., 0::2] | ordered[..., 1::2] << 4
-    return paired
+    return _packed(np.concatenate([low, high], axis=-1))
 
 
 def stack(matrices: list[Matrix]) -> Matrix:
