@@ -35,14 +35,15 @@ from bakeoff.models.base import ChatModel, Completion, ModelIdentity
 from bakeoff.models.load import load_model
 from bakeoff.models.onnx_chat import OnnxChatModel
 
-EXPORTS = ("adapter", "merged int8", "adapter rounded", "merged int8 unrounded", "adapter fp32", "merged fp32")
+INSTALLED = ("adapter", "merged exact", "merged int8")
+EXPORTS = (*INSTALLED, "adapter rounded", "merged int8 unrounded", "adapter fp32", "merged fp32")
 
 
 def agree(options: argparse.Namespace) -> None:
     """Print for each export how many answers are torch's to the letter, its figures, and how far they are from torch's.
 
-    `merged int8` and `adapter` are those that the run installed; the others are made for this. In a rounded one every
-    quantised product rounds its activations to int8, in an unrounded one none does.
+    INSTALLED are those that the run installed; the others are made for this. In a rounded one every quantised product
+    rounds its activations to int8, in an unrounded one none does.
     """
     definition = load_definition(options.definition)
     reference = of_torch(definition, options)
@@ -52,8 +53,8 @@ def agree(options: argparse.Namespace) -> None:
         def load(name: str) -> ChatModel:
             if name == "adapter":
                 return load_model(f"{BASE}+{definition.name}")
-            if name == "merged int8":
-                return load_model(f"{BASE}-{definition.name}-int8")
+            if name in INSTALLED:
+                return load_model(f"{BASE}-{definition.name}-{name.split()[1]}")
             return made(name, definition, options.run, Path(scratch))
 
         found = {name: scored(options.run, name, options.rows, lambda n=name: load(n)) for name in names}

@@ -65,7 +65,7 @@ def test_merged_and_adapter_answer_as_torch_does(trained: tuple[Path, dict[str, 
 
     folder, _ = trained
     tuned = PeftModel.from_pretrained(load_base(weights_file("tiny")), str(folder / "run" / "adapter")).eval()
-    for name in ("tiny-words-fp32", "tiny-words-int8", "tiny+words"):
+    for name in ("tiny-words-fp32", "tiny-words-int8", "tiny-words-exact", "tiny+words"):
         model = load_model(name)
         assert isinstance(model, OnnxChatModel)
         assert model.identity.name == name
@@ -129,7 +129,7 @@ def test_a_worker_of_the_server_takes_an_adapter(trained: tuple[Path, dict[str, 
 
 
 def test_the_catalog_lists_what_was_tuned(trained: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(tuned_models()) == {"tiny+words", "tiny-words-fp32", "tiny-words-int8"}
+    assert set(tuned_models()) == {"tiny+words", "tiny-words-fp32", "tiny-words-int8", "tiny-words-exact"}
     assert main(["models", "list"]) == 0
     assert "tiny+words" in capsys.readouterr().out
     with pytest.raises(ModelNotFoundError, match=r"no adapter 'tiny\+other'.*there are tiny\+words"):
@@ -193,8 +193,9 @@ def test_dora_is_merged_and_has_no_adapter_file(tiny: Path, tmp_path: Path) -> N
     finetune(definition, tmp_path / "run", print)
     assert export(definition, tmp_path / "run", print) == ["tiny-dora-fp32"]
     assert load_model("tiny-dora-fp32").complete(ASKED, SHORT).completion_tokens
-    with pytest.raises(NotSupportedError, match="DoRA"):
-        export(load_definition(write_definition(tmp_path, **settings)), tmp_path / "run", print)
+    for wanted in ({"adapter": True}, {"adapter": False, "merged": ["exact"]}):
+        with pytest.raises(NotSupportedError, match="DoRA"):
+            export(load_definition(write_definition(tmp_path, **settings, export=wanted)), tmp_path / "run", print)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without CUDA says")

@@ -79,7 +79,7 @@ def write_definition(folder: Path, **changes: Any) -> Path:
         "max_length": 128,
         "adapter": {"rank": 4, "alpha": 8},
         "training": {"max_steps": 6, "batch_size": 4, "learning_rate": 0.02, "evaluate_every": 2, "threads": 1},
-        "export": {"merged": ["fp32", "int8"]},
+        "export": {"merged": ["fp32", "int8", "exact"]},
     }
     for key, change in changes.items():
         value[key] = {**value[key], **change} if isinstance(value.get(key), dict) else change

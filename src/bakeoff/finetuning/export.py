@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.catalog import cache, genai_folder, manifest, tuned
-from bakeoff.catalog.gguf import write_folder
+from bakeoff.catalog.gguf import ADAPTERS, write_folder
 from bakeoff.catalog.gguf.reader import GgufFile, RawTensor
 from bakeoff.catalog.progress import Report
 from bakeoff.catalog.weights_file import weights_file
@@ -17,6 +17,8 @@ from bakeoff.finetuning.base import layer_matrices, load_base
 from bakeoff.finetuning.definition import FineTuning
 from bakeoff.finetuning.run import WEIGHTS, is_folder
 
+EXACT = "exact"
+"""Of `export.merged`: the base's weights as they are, and the adapter's product beside them in the same graph."""
 PACKED = {"int8": "Q8_0", "int4": "Q4_0", "q4_1": "Q4_1", "fp32": "F32"}
 """How changed matrices are stored, by ggml's types; fp32 stores the unchanged ones so too."""
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -26,7 +28,7 @@ def export(definition: FineTuning, folder: Path, report: Report) -> list[str]:
     """Install what the file's `export` asks for under the names that flows use; those names.
 
     folder: of the run, with the adapter that `finetune` left. Raises NotSupportedError for a base that is no GGUF
-    import (its adapter stays in peft's format) and for an .onnx_adapter of a DoRA, whose share is not a product.
+    import (its adapter stays in peft's format) and, where the share of a DoRA is to be a product, which it is not.
     """
     if is_folder(definition.base):
         raise NotSupportedError(
@@ -34,9 +36,12 @@ def export(definition: FineTuning, folder: Path, report: Report) -> list[str]:
             "export it with onnxruntime-genai's model builder"
         )
     names = []
+    if definition.adapter.kind == "dora" and (definition.export_adapter or EXACT in definition.merged):
+        raise NotSupportedError(
+            f"a DoRA cannot be an .onnx_adapter, nor merged as {EXACT}: set `export: {{adapter: false}}` and merge it "
+            f"as {', '.join(PACKED)}"
+        )
     if definition.export_adapter:
-        if definition.adapter.kind == "dora":
-            raise NotSupportedError("a DoRA cannot be an .onnx_adapter: set `export: {adapter: false}` and merge it")
         name = f"{definition.base}+{definition.name}"
         base = tuned.base_with_inputs(definition.base, report)
 
@@ -45,14 +50,18 @@ def export(definition: FineTuning, folder: Path, report: Report) -> list[str]:
 
         _install(name, folder, definition, report, write_adapter)
         names.append(name)
-    changes = merged_matrices(definition, folder) if definition.merged else {}
+    changes = merged_matrices(definition, folder) if set(definition.merged) - {EXACT} else {}
     for precision in definition.merged:
         name = f"{definition.base}-{definition.name}-{precision}"
 
         def write(build: Path, precision: str = precision) -> None:
             source = GgufFile(weights_file(definition.base, report))
-            replace(source, changes, precision)
-            write_folder(source, build, report, "fp32" if precision == "fp32" else None)
+            if precision == EXACT:
+                write_folder(source, build, report, ADAPTERS)
+                join(definition, folder, build)
+            else:
+                replace(source, changes, precision)
+                write_folder(source, build, report, "fp32" if precision == "fp32" else None)
             genai_folder.check(build)
 
         _install(name, folder, definition, report, write)
@@ -91,6 +100,22 @@ def replace(source: GgufFile, changes: Arrays, precision: str) -> None:
     for name, weights in changes.items():
         data = weights if kind == "F32" else quantize(weights, GGMLQuantizationType[kind])
         source.tensors[name] = RawTensor(name, kind, weights.shape, data)
+
+
+def join(definition: FineTuning, folder: Path, model: Path) -> None:
+    """Make the adapter of a run a part of the graph in `model`, which takes no adapters any more."""
+    import onnx
+
+    file = model / "model.onnx"
+    graph = onnx.load(file, load_external_data=False)
+    arrays = adapter_arrays(definition, folder, model)
+    for tensor in graph.graph.initializer:
+        if tensor.name in arrays:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(arrays[tensor.name], tensor.name))
+    inputs = [value for value in graph.graph.input if not value.name.endswith((".lora_A", ".lora_B"))]
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
+    onnx.save(graph, file)
 
 
 def adapter_arrays(definition: FineTuning, folder: Path, base: Path) -> Arrays:

@@ -97,9 +97,9 @@ def nibbles(weights: Matrix) -> tuple[Matrix, Matrix]:
     return Matrix(4, high, 16 * weights.scales), Matrix(4, low, weights.scales, is_unsigned=True)
 
 
-def _packed(quants: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _packed(quants: NDArray[Any]) -> NDArray[Any]:
     """Two 4-bit numbers a byte, the first of neighbours in its low half."""
-    packed: NDArray[np.uint8] = quants[..., 0::2] | quants[..., 1::2] << 4
+    packed: NDArray[Any] = quants[..., 0::2] | quants[..., 1::2] << 4
     return packed
 
 
