@@ -3,35 +3,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from echo_flow import FAILS, write_echo_flow
 
 ROOT = Path(__file__).parents[2]
 EVALUATION = ROOT / "evaluations" / "chat"
-
-BASE_FLOW = """\
-$schema: https://azuremlschemas.azureedge.net/promptflow/latest/Flow.schema.json
-display_name: Base of the evaluation test
-description: Answers with what the data say, and fails where they say nothing.
-inputs:
-  answer: {type: string}
-outputs:
-  answer: {type: string, reference: "${echo.output.answer}"}
-  completion: {type: object, reference: "${echo.output.completion}"}
-nodes:
-- name: echo
-  type: python
-  source: {type: code, path: echo.py}
-  inputs: {answer: "${inputs.answer}"}
-"""
-BASE_TOOL = """\
-from promptflow.core import tool
-
-
-@tool
-def echo(answer: str) -> dict:
-    if not answer:
-        raise ValueError("nothing to say")
-    return {"answer": answer, "completion": {"finish_reason": "stop", "total_time": 0.5}}
-"""
 
 
 def write_jsonl(path: Path, rows: list[dict]) -> Path:
@@ -110,14 +85,10 @@ def test_data_run_scores_every_kind_of_row(pf, outcomes):
 
 
 def test_rows_that_failed_in_the_base_run_count_as_missing(pf, tmp_path):
-    base = tmp_path / "base"
-    base.mkdir()
-    (base / "flow.dag.yaml").write_text(BASE_FLOW, encoding="utf-8")
-    (base / "echo.py").write_text(BASE_TOOL, encoding="utf-8")
-    answers = ("red", "", "blue", "")
-    data = write_jsonl(
-        tmp_path / "data.jsonl", [{"answer": a, "ground_truth": "red", "id": str(i)} for i, a in enumerate(answers)]
-    )
+    base = write_echo_flow(tmp_path / "base")
+    answers = ("red", FAILS, "blue", FAILS)
+    same = {"completion": {"finish_reason": "stop", "total_time": 0.5}, "ground_truth": "red"}
+    data = write_jsonl(tmp_path / "data.jsonl", [{"answer": a, "id": str(i)} | same for i, a in enumerate(answers)])
     pf("run", "create", "--flow", base, "--data", data, "--name", "base_with_failures")
     mapping = [
         "answer=${run.outputs.answer}",
