@@ -111,8 +111,9 @@ def bundle(pf: Any, judge: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return write
 
 
-def test_scores_of_an_unfit_judge_decide_nothing(bundle: Callable[..., Path]) -> None:
-    result, cells = run_experiment(load_experiment(bundle()), PlainProgress(lambda _: None))
+def test_scores_of_an_unfit_judge_decide_nothing_and_those_of_a_fit_one_do(bundle: Callable[..., Path]) -> None:
+    file = bundle()
+    result, cells = run_experiment(load_experiment(file), PlainProgress(lambda _: None))
     (task,) = result.tasks
     good = task.contenders[0]
     relevance, similarity = good.metric("relevance"), good.metric("similarity")
@@ -124,7 +125,25 @@ def test_scores_of_an_unfit_judge_decide_nothing(bundle: Callable[..., Path]) ->
     assert good.evaluations[0]["similarity_judge_fit"] == 0
     assert {row.record["similarity_unused_score"] for row in cells[0].rows if row.record} == {3}
 
+    file.write_text(file.read_text().replace("decision: similarity", "decision: relevance"))
+    (task,) = run_experiment(load_experiment(file), PlainProgress(lambda _: None))[0].tasks
+    assert (task.verdict.kind, task.verdict.contenders) == ("tie", ("good", "same"))
+    assert "relevance" in task.verdict.sentence
+    assert task.verdict.reasons == {}
+
 
 def test_inputs_that_the_evaluation_lacks_are_refused(bundle: Callable[..., Path]) -> None:
     with pytest.raises(DefinitionError, match=r"judged.yaml:\d+: .*evaluation_inputs: .* has no 'judges'"):
         load_experiment(bundle(evaluation_inputs={"judges": "x"}))
+
+
+def test_the_judge_that_the_shipped_experiment_offers_in_its_comments_can_be_named(tmp_path: Path) -> None:
+    text = (ROOT / "experiments/judged.yaml").read_text(encoding="utf-8").replace("../", f"{ROOT}/")
+    text = re.sub(r"^    evaluation_inputs: .*\n", "", text, flags=re.MULTILINE)
+    file = tmp_path / "judged.yaml"
+    file.write_text(re.sub(r"^    # evaluation_", "    evaluation_", text, flags=re.MULTILINE), encoding="utf-8")
+    (task,) = load_experiment(file).tasks
+    assert task.evaluation_mapping["judge"] == "<your-deployment>"
+    assert task.evaluation_connections == {"judge_line": {"connection": "azure_openai"}}
+    assert task.check is not None
+    assert task.check.mapping["judge"] == "<your-deployment>"
