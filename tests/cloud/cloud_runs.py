@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from warm_python import WarmPython, warm_python
 
 PROMPT_FLOW = ("promptflow._cli._pf.entry", "promptflow.client", "promptflow.executor", "promptflow.batch")
-PATIENCE = 3.0
+PATIENCE = 20.0
 """How long, in seconds, a question about a run or a job that has not ended is left open, for who asks in pauses."""
 
 
