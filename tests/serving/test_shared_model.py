@@ -43,6 +43,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("BAKEOFF_CACHE", str(folder))
+        patch.setattr(memory, "cores", lambda: 2)  # so that a server has two processes, wherever this runs
         yield folder
 
 

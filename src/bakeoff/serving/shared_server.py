@@ -58,9 +58,7 @@ def main() -> None:
                 _serve_others(model, token, requests, theirs)
             except Exception:
                 traceback.print_exc()
-            os._exit(
-                0
-            )  # a forked process cannot shut the runtime down: it would wait for threads that it does not have
+            os._exit(0)  # as in bakeoff.serving.worker: a forked process cannot shut the runtime down
         theirs.close()
         others.append(mine)
     said = {"port": requests.getsockname()[1], "users": users.getsockname()[1], "token": token, "facts": facts(model)}
@@ -109,7 +107,7 @@ def _serve_others(model: OnnxChatModel, token: str, requests: socket.socket, fir
 
 
 def _answer_next(model: OnnxChatModel, token: str, requests: socket.socket, first: socket.socket | None = None) -> None:
-    """Answer the request that waits longest, if no other process has taken it; what nobody waits for is not ended."""
+    """Answer the request that waits longest, unless another process has taken it or its client goes away."""
     connection = _taken(requests)
     if connection is None:
         return
