@@ -1,12 +1,9 @@
-from typing import Any, Union
+from typing import Any
 
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts.promptflow_judge import judge_row
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -33,7 +30,7 @@ def judge_line(
     sdk_evaluators: list,
     category: str,
     row_id: str,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict[str, Any]:
     """What the judge says of one answer, criterion by criterion."""
     return judge_row(

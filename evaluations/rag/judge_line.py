@@ -1,13 +1,10 @@
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts.promptflow_judge import judge_groundedness
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -16,7 +13,7 @@ def judge_line(
     passages: list[dict[str, Any]],
     judge: str,
     max_new_tokens: int,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict[str, Any]:
     """The row, with what a judge says of its groundedness where one is named."""
     instructions = Path(__file__).with_name("groundedness.jinja2").read_text(encoding="utf-8")

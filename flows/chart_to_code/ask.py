@@ -1,17 +1,12 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_chart_code
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
 def ask(
-    task: str, ocr: dict, model: str, max_new_tokens: int, temperature: float, connection: Connection = None
+    task: str, ocr: dict, model: str, max_new_tokens: int, temperature: float, connection: ModelConnection = None
 ) -> dict:
     """The whole record of a text model's code for a chart of which it gets the text."""
     return promptflow_chart_code.ask(

@@ -1,17 +1,12 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_vision
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
 def look(
-    task: str, image: object, model: str, max_new_tokens: int, temperature: float, connection: Connection = None
+    task: str, image: object, model: str, max_new_tokens: int, temperature: float, connection: ModelConnection = None
 ) -> dict:
     """The whole record of a multimodal model's code for the chart it sees."""
     return promptflow_vision.look(

@@ -1,12 +1,7 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_extract
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -17,7 +12,7 @@ def extract(
     shots: int,
     shots_by: str,
     max_new_tokens: int,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict:
     """What the message wants: `answer`, the JSON text, and `completion`, its whole record."""
     return promptflow_extract.extract(

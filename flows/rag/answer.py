@@ -1,12 +1,7 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_rag
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -19,7 +14,7 @@ def answer(
     model: str,
     max_new_tokens: int,
     temperature: float,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict:
     """The whole record of the model's answer from the numbered passages."""
     return promptflow_rag.answer(

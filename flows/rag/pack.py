@@ -1,17 +1,17 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_rag
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
 def pack(
-    passages: list, enough: bool, model: str, max_passage_tokens: int, max_passages: int, connection: Connection = None
+    passages: list,
+    enough: bool,
+    model: str,
+    max_passage_tokens: int,
+    max_passages: int,
+    connection: ModelConnection = None,
 ) -> list:
     """The passages, those numbered that the model is to see."""
     return promptflow_rag.choose(

@@ -1,20 +1,9 @@
 from pathlib import Path
-from typing import Union
 
-from promptflow.connections import (
-    AzureOpenAIConnection,
-    CognitiveSearchConnection,
-    CustomConnection,
-    OpenAIConnection,
-    ServerlessConnection,
-)
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_rag
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
-SearchConnection = Union[CognitiveSearchConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection, SearchConnection
 
 
 @tool
@@ -28,7 +17,7 @@ def retrieve(
     reranker: str,
     embedding: str,
     rewritten: str = "",
-    embedding_connection: Connection = None,
+    embedding_connection: ModelConnection = None,
     search_connection: SearchConnection = None,
 ) -> dict:
     """The passages for the question, how they were found, and whether they are good enough to answer from."""

@@ -1,15 +1,10 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_rag
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
-def rewrite(question: str, chat_history: list, how: str, model: str, connection: Connection = None) -> str:
+def rewrite(question: str, chat_history: list, how: str, model: str, connection: ModelConnection = None) -> str:
     """The follow-up question as it is searched for."""
     return promptflow_rag.rewrite(question, chat_history, how, model, connection)

@@ -1,12 +1,7 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_vision
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -18,7 +13,7 @@ def ask(
     model: str,
     max_new_tokens: int,
     temperature: float,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict:
     """The whole record of a text model's answer from what OCR read."""
     return promptflow_vision.ask(

@@ -1,12 +1,7 @@
-from typing import Union
-
-from promptflow.connections import AzureOpenAIConnection, CustomConnection, OpenAIConnection, ServerlessConnection
 from promptflow.core import tool
 
 from bakeoff.hosts import promptflow_vision
-
-# Prompt Flow knows connections in a typing.Union only: with X | Y no connection could be chosen.
-Connection = Union[AzureOpenAIConnection, OpenAIConnection, ServerlessConnection, CustomConnection, None]  # noqa: UP007
+from bakeoff.hosts.promptflow_types import ModelConnection
 
 
 @tool
@@ -20,7 +15,7 @@ def look(
     temperature: float,
     detail: str,
     allow_http: bool,
-    connection: Connection = None,
+    connection: ModelConnection = None,
 ) -> dict:
     """The whole record of a multimodal model's answer about the pictures."""
     return promptflow_vision.look(
