@@ -253,7 +253,6 @@ def _line(text: str, confidence: float, box: Boxes) -> OcrLine:
 @cache
 def _engine(process: int) -> Any:
     """The engine of this process (a forked child has the parent's, but not the threads it runs on)."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
     spec = find_spec("rapidocr")
     folder = Path(spec.origin).parent / "models" if spec and spec.origin else Path("rapidocr")
     missing = [name for name in MODEL_FILES.values() if not (folder / name).is_file()]
