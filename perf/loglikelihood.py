@@ -26,7 +26,7 @@ from bakeoff.benchmarks.tasks import Task
 from bakeoff.models.base import LogLikelihood
 from bakeoff.models.onnx_chat import OnnxChatModel
 from bakeoff.models.onnx_likelihood import score, split_tokens
-from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
+from bakeoff.models.onnx_scoring import PrefixScorer
 from bakeoff.models.onnx_text import Ids
 
 ROUNDS = 3
@@ -64,8 +64,8 @@ def measure(table: Table, model: OnnxChatModel, task: Task, items: list[Item]) -
     runtime, encoder = model._runtime, model._encoder
     items = sorted(items, key=lambda item: item.prompt)
     pairs = [[split_tokens(encoder, runtime.start_token, i.prompt, choice) for choice in i.choices] for i in items]
-    scorer = open_scorer(model.folder, runtime)
-    assert scorer is not None, "this graph has no prefix reuse"
+    assert model.decoder, "this graph has no prefix reuse"
+    scorer = PrefixScorer(model.decoder, model.context_length)
 
     def whole(one: Pairs) -> list[LogLikelihood]:
         return [score(runtime, [pair], [0], forgetting(scorer))[0] for pair in one]

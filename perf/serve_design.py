@@ -4,6 +4,7 @@
 
 Greedy answers to 32 questions of data/chat, at most 64 tokens: one generator after another with one and with all
 threads; generators in two threads of one process; two forked processes that share the loaded model (one thread each);
+2 to 16 answers computed together in plain ONNX Runtime with all threads (bakeoff.models.onnx_batch);
 onnxruntime-genai's Engine (static batches). Rounds of all contenders in turn, medians. `same` counts answers that are
 token for token those of the first contender.
 """
@@ -11,8 +12,9 @@ token for token those of the first contender.
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bakeoff import catalog
+from bakeoff.models.onnx_batch import Batch
 from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.onnx_decoder import Decoder
 from bakeoff.models.onnx_runtime import genai
 from bakeoff.models.onnx_text import Ids
 from bakeoff.serving.memory import cores
@@ -39,7 +43,8 @@ def main() -> None:
     os.environ["BAKEOFF_THREADS"] = "1"
     one = OnnxChatModel(folder, folder.name)._runtime
     os.environ["BAKEOFF_THREADS"] = str(cores())
-    every = OnnxChatModel(folder, folder.name)._runtime
+    model = OnnxChatModel(folder, folder.name)
+    every = model._runtime
     rows = [json.loads(line) for line in (ROOT / "data/chat/questions.jsonl").open(encoding="utf-8")][::6][:32]
     prompts = [_prompt(one.tokenizer, row["question"]) for row in rows]
 
@@ -54,12 +59,16 @@ def main() -> None:
         with ThreadPoolExecutor(2) as executor:
             return list(executor.map(lambda ids: answer(one, ids), prompts))
 
+    decoder, ends = model.decoder, every.end_tokens
+    assert decoder
     contenders: dict[str, Callable[[], Answers]] = {
         "one stream, 1 thread": lambda: [answer(one, ids) for ids in prompts],
         f"one stream, {cores()} threads": lambda: [answer(every, ids) for ids in prompts],
         "2 Python threads": in_threads,
         "2 forked processes": lambda: in_forks(lambda ids: answer(one, ids), prompts, 2),
     }
+    for rows in (2, 4, 8, 16):
+        contenders[f"{rows} together, {cores()} threads"] = partial(together, decoder, prompts, ends, rows)
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     made: dict[str, Answers] = {}
     for _ in range(ROUNDS):
@@ -103,6 +112,23 @@ def in_forks(answer: Callable[[Ids], list[int]], prompts: Sequence[Ids], count: 
     return answers
 
 
+def together(decoder: Decoder, prompts: Sequence[Ids], ends: Collection[int], most: int) -> Answers:
+    """The answers, up to `most` at once, a new one as soon as one has ended."""
+    batch, answers = Batch(decoder, most), [list[int]() for _ in prompts]
+    waiting, rows = list(range(len(prompts))), list[int]()
+    while waiting or rows:
+        while waiting and len(rows) < most:
+            rows.append(waiting.pop(0))
+            answers[rows[-1]].append(int(batch.add(prompts[rows[-1]], 0, MOST).argmax()))
+        for i, logits in zip(rows, batch.step([answers[i][-1] for i in rows]), strict=True):
+            answers[i].append(int(logits.argmax()))
+        for row in [row for row, i in enumerate(rows) if answers[i][-1] in ends or len(answers[i]) == MOST][::-1]:
+            batch.remove(row)
+            rows[row] = rows[-1]
+            rows.pop()
+    return [answer[:-1] if answer[-1] in ends else answer for answer in answers]
+
+
 def engine(folder: Path, ids: Ids) -> str:
     """What the Engine says to one prompt."""
     config = og.Config(str(folder))
@@ -112,12 +138,11 @@ def engine(folder: Path, ids: Ids) -> str:
     options = og.TurnOptions(request)
     options.set_max_generated_tokens(4)
     request.begin_turn(np.asarray(ids, np.int32), options)
-    try:
-        while running.has_pending_requests():
-            running.run(events)
-    except RuntimeError as error:
-        return str(error).splitlines()[0]
-    return "answers"
+    said = []
+    while running.has_pending_requests():
+        found = running.run(events)
+        said += [found[i].error_code.name for i in range(len(found))]
+    return ", ".join(sorted(set(said)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def add_verb(verbs: Any) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a name of `bakeoff models list`, or a folder")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1; another address needs a token")
     parser.add_argument("--port", type=int, default=8321, help="default: 8321; 0 takes a free one")
-    parser.add_argument("--streams", type=int, metavar="N", help="answers at once, a core each; default: the cores")
+    parser.add_argument("--streams", type=int, metavar="N", help="answers at once; default: as many as are useful")
     parser.add_argument("--queue", type=int, default=QUEUE, metavar="N", help=f"most that wait; default: {QUEUE}")
     parser.add_argument("--memory", type=float, metavar="GB", help="for all models; default: 80 %% of what is free")
     parser.add_argument("--token-file", type=Path, help=f"clients must give this token; or set {TOKEN}")
@@ -41,11 +41,6 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--host {options.host} is open to other machines: set a token in {TOKEN} or by --token-file")
     if options.queue < 1 or (options.streams is not None and options.streams < 1):
         raise InputError("--queue and --streams must be 1 or more")
-    streams = options.streams or memory.cores()
-    if streams > 1 and not hasattr(os, "fork"):
-        if options.streams:
-            raise InputError("--streams above 1 needs a system with fork: on this one a model takes one stream")
-        streams = 1
     folders, adapters = {}, {}
     for name in options.models:
         base, adapter = split_name(name)
@@ -54,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         if adapter:
             adapters[adapter] = (path.name, adapter_file(adapter))
     budget = int(options.memory * 1e9) if options.memory else int(0.8 * memory.free())
-    models = Models(folders, streams, options.queue, budget, adapters)
+    models = Models(folders, options.streams or 0, options.queue, budget, adapters)
     try:
         listening = listen(options.host, options.port)
     except OSError as error:
@@ -63,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         ) from error
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{listening.getsockname()[1]}/v1"
-    limits = f"{streams} streams, {budget / 1e9:.1f} GB, {'a' if token else 'no'} token asked for"
+    limits = f"{budget / 1e9:.1f} GB, {'a' if token else 'no'} token asked for"
     said = f"{', '.join(models.names)} at {address} ({limits})"
 
     async def announce(server: Server) -> None:

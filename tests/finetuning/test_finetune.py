@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -92,11 +93,16 @@ def logit_error(reference: Any, model: OnnxChatModel) -> float:
 
 def assert_greedy(reference: Any, model: OnnxChatModel) -> None:
     """Each token of the ONNX model's answer is torch's choice, or ties with it to a rounding."""
-    prompt = model.prompt_ids(ASKED)
-    answer = [token for token, _ in model._tokens(model._prompts.build(ASKED, SHORT), SHORT, None)]
-    assert answer
+    prompt, writer = model.begin(ASKED, SHORT, None, 0.0)
+    answer = []
+    for token, _ in model._tokens(prompt, SHORT, writer):
+        answer.append(token)
+        writer.feed(token, None)
+        if writer.ended:
+            break
+    ids = prompt.ids.tolist()
     with torch.no_grad():
-        logits = reference(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].numpy()
+        logits = reference(input_ids=torch.tensor([ids + answer])).logits[0, len(ids) - 1 : -1].numpy()
     chosen = logits[np.arange(len(answer)), answer]
     assert np.all(logits.max(axis=1) - chosen < 0.05 * logits.std())
 
@@ -116,14 +122,22 @@ def test_adapters_share_a_base_and_are_chosen_for_each_answer(trained: tuple[Pat
 
 
 def test_a_worker_of_the_server_takes_an_adapter(trained: tuple[Path, dict[str, Any]]) -> None:
+    from bakeoff.serving.answering import Answering
     from bakeoff.serving.wire import messages_to_json, parameters_to_json
-    from bakeoff.serving.worker import answer
 
     model = load_model("tiny-adapters")
     assert isinstance(model, OnnxChatModel)
     request = {"kind": "chat", "messages": messages_to_json(ASKED), "parameters": parameters_to_json(SHORT)}
     adapter = {"name": "tiny+words", "file": str(adapter_file("tiny+words"))}
-    *_, last = answer(model, {**request, "stream": False, "adapter": adapter})
+    answering = Answering(model, None)
+    one, other = socket.socketpair()
+    with one, other:
+        answering.begin(one, {**request, "stream": False, "adapter": adapter})
+        replies = []
+        while answering.busy:
+            replies += answering.advance()
+    connection, last = replies[-1]
+    assert connection is one
     assert last["completion"]["text"] == load_model("tiny+words").complete(ASKED, SHORT).text
     assert last["completion"]["model"]["name"] == "tiny+words"
 

@@ -9,16 +9,16 @@ from tiny_phi3 import write_tiny_phi3
 
 from bakeoff.errors import PromptTooLongError
 from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.onnx_decoder import open_decoder
 from bakeoff.models.onnx_likelihood import score, split_tokens
-from bakeoff.models.onnx_scoring import CAPACITY_STEP, TOKENS_AT_ONCE, PrefixScorer, open_scorer
+from bakeoff.models.onnx_scoring import CAPACITY_STEP, TOKENS_AT_ONCE, PrefixScorer
 
 SHARED = "The city of question and answer. " * 3
 
 
 def scorer_of(model: OnnxChatModel) -> PrefixScorer:
-    scorer = open_scorer(model.folder, model._runtime)
-    assert scorer is not None
-    return scorer
+    assert model.decoder
+    return PrefixScorer(model.decoder, model.context_length)
 
 
 def pair(model: OnnxChatModel, prefix: str, continuation: str) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +138,7 @@ def test_graphs_that_only_the_generator_can_drive(change: str, phi3: OnnxChatMod
     else:
         del config["model"]["decoder"]["filename"]
     (folder / "genai_config.json").write_text(json.dumps(config))
-    assert open_scorer(folder, phi3._runtime) is None
+    assert open_decoder(folder) is None
 
 
 def test_a_graph_with_last_logits_only_is_left_to_the_generator(tmp_path: Path) -> None:

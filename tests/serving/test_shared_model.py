@@ -68,8 +68,8 @@ def without_times(completion: Completion) -> Completion:
     return replace(completion, time_to_first_token=None, total_time=0.0)
 
 
-def records(cache: Path) -> list[dict[str, int]]:
-    return [json.loads(path.read_text()) for path in (cache / "servers").glob("*.json")]
+def records(cache: Path, name: str = "") -> list[dict[str, int]]:
+    return [json.loads(path.read_text()) for path in (cache / "servers").glob(f"{name}*.json")]
 
 
 def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(shared: SharedChatModel, copy: OnnxChatModel) -> None:
@@ -82,6 +82,18 @@ def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(shared: SharedChatM
     assert [without_times(c) for c in together[:: ROWS // ALONE]] == [without_times(c) for c in alone]
     assert len({completion.text for completion in together}) > 3
     assert all(0 < (c.time_to_first_token or 0) < c.total_time for c in together)
+
+
+def test_an_answer_under_a_schema_comes_beside_those_written_together(
+    shared: SharedChatModel, copy: OnnxChatModel
+) -> None:
+    colour = Parameters(max_new_tokens=12, json_schema={"enum": ["red", "a dark and stormy green"]})
+    drawn = Parameters(max_new_tokens=12, temperature=0.8, top_p=0.9, seed=11)
+    asked = [([Message("user", "Name a colour.")], (colour, drawn, BRIEF)[i % 3]) for i in range(9)]
+    with ThreadPoolExecutor(6) as executor:
+        together = list(executor.map(lambda row: shared.complete(*row), asked))
+    assert [without_times(c) for c in together[:3]] == [without_times(copy.complete(*row)) for row in asked[:3]]
+    assert [without_times(c) for c in together] == [without_times(c) for c in together[:3]] * 3
 
 
 def test_it_does_all_that_a_copy_does(shared: SharedChatModel, copy: OnnxChatModel) -> None:
@@ -101,7 +113,7 @@ def test_a_killed_server_is_replaced_and_what_was_under_way_is_asked_again(
     shared: SharedChatModel, cache: Path
 ) -> None:
     story = [Message("user", "Tell me a long story about the sea.")]
-    (record,) = records(cache)
+    (record,) = records(cache, "smollm2")
     server = psutil.Process(record["pid"])
     family = [server, *server.children(recursive=True)]
     with ThreadPoolExecutor(4) as executor:
@@ -110,32 +122,52 @@ def test_a_killed_server_is_replaced_and_what_was_under_way_is_asked_again(
         os.kill(server.pid, signal.SIGKILL)
         texts = {answer.result().text for answer in answers}
     assert len(texts) == 1
-    (new,) = records(cache)
+    (new,) = records(cache, "smollm2")
     assert new["pid"] != record["pid"]
     until(lambda: not any(is_alive(process) for process in family))
 
 
-def test_a_server_that_loses_one_process_is_replaced_whole(shared: SharedChatModel, cache: Path) -> None:
-    shared.count_tokens("a")
-    (record,) = records(cache)
+@pytest.fixture(scope="module")
+def one_by_one(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> SharedChatModel:
+    """A model whose answers cannot be written together."""
+    folder = write_tiny_phi3(tmp_path_factory.mktemp("alone") / "one-by-one")
+    config = json.loads((folder / "genai_config.json").read_text())
+    config["search"]["past_present_share_buffer"] = False
+    (folder / "genai_config.json").write_text(json.dumps(config))
+    return SharedChatModel(folder, "one-by-one")
+
+
+def test_processes_share_a_model_that_answers_one_by_one(one_by_one: SharedChatModel, cache: Path) -> None:
+    (record,) = records(cache, "one-by-one")
+    assert len(psutil.Process(record["pid"]).children()) == 1
+    rows = [[Message("user", f"what is {i} of the world")] for i in range(24)]
+    with ThreadPoolExecutor(6) as executor:
+        together = list(executor.map(lambda row: one_by_one.complete(row, BRIEF), rows))
+    copy = OnnxChatModel(one_by_one._folder, "one-by-one")
+    assert [without_times(c) for c in together] == [without_times(copy.complete(row, BRIEF)) for row in rows]
+
+
+def test_a_server_that_loses_one_process_is_replaced_whole(one_by_one: SharedChatModel, cache: Path) -> None:
+    one_by_one.count_tokens("a")
+    (record,) = records(cache, "one-by-one")
     server = psutil.Process(record["pid"])
-    for stream in server.children():
-        stream.kill()
+    (stream,) = server.children()
+    stream.kill()
     until(lambda: not is_alive(server))
-    assert shared.count_tokens("a red bicycle") == 3
-    assert [new["pid"] == record["pid"] for new in records(cache)] == [False]
+    assert one_by_one.count_tokens("a question") == 2
+    assert [new["pid"] == record["pid"] for new in records(cache, "one-by-one")] == [False]
 
 
 def test_who_has_no_token_gets_nothing_and_stops_nobody(shared: SharedChatModel, cache: Path) -> None:
     shared.count_tokens("a")
-    (record,) = records(cache)
+    (record,) = records(cache, "smollm2")
     asked = {"kind": "count_tokens", "text": "a", "token": "wrong"}
     for line in (json.dumps(asked).encode(), b"", b"[1]", b"\xff\x00", b"GET / HTTP/1.1"):
         with socket.create_connection(("127.0.0.1", record["port"])) as connection:
             connection.sendall(line + b"\n")
             assert connection.recv(100) == b""
     assert shared.count_tokens("a red bicycle") == 3
-    assert records(cache) == [record]
+    assert records(cache, "smollm2") == [record]
 
 
 def test_ten_processes_at_once_start_one_server_and_leave_none(tiny: Path, tmp_path: Path) -> None:

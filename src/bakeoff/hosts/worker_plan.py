@@ -49,7 +49,7 @@ def plan_workers(specification: Mapping[str, Any], rows: int) -> Plan:
     else:
         each, once = (WORKER_BYTES, copy) if shared else (WORKER_BYTES + copy, 0)
         workers = max(1, min(memory.cores(), rows, (free - once) // each))
-    streams = min(memory.cores(), workers)
+    streams = min(memory.STREAMS, workers)
     of_models = sum(memory.needed(model, streams) for model in models) if shared else workers * copy
     total = workers * WORKER_BYTES + of_models
     words = f"{workers} workers ({f'{WORKERS} says so' if explicit else 'one a core, as far as memory goes'})"

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff import catalog
@@ -19,23 +18,23 @@ from bakeoff.errors import BakeoffError, InputError, NotSupportedError
 from bakeoff.models.base import (
     Completion,
     Delta,
-    FinishReason,
     LogLikelihood,
     Message,
     ModelIdentity,
     Parameters,
-    TokenLogprob,
     last_completion,
 )
 from bakeoff.models.onnx_adapters import Adapters
+from bakeoff.models.onnx_answer import AnswerWriter
+from bakeoff.models.onnx_decoder import Decoder, open_decoder
 from bakeoff.models.onnx_likelihood import score, token_pairs
 from bakeoff.models.onnx_prefix import PrefixCache
 from bakeoff.models.onnx_prompt import Prompt, PromptBuilder
 from bakeoff.models.onnx_runtime import open_model
-from bakeoff.models.onnx_scoring import PrefixScorer, open_scorer
+from bakeoff.models.onnx_scoring import PrefixScorer
 from bakeoff.models.onnx_text import Part, TextEncoder, control_tokens
 from bakeoff.models.onnx_vision import MARKUPS, Vision, model_inputs
-from bakeoff.models.stop_strings import StopStrings
+from bakeoff.models.sampling import Sampler
 
 
 @dataclass
@@ -55,11 +54,11 @@ class OnnxChatModel:
     sees_images: whether messages may carry images. Raises as `open_model` and `control_tokens` do.
     """
 
-    def __init__(self, folder: Path, name: str, execution_provider: str = "cpu"):
+    def __init__(self, folder: Path, name: str, execution_provider: str = "cpu", load: bool = True):
         self.folder = folder
-        self._runtime = open_model(folder, execution_provider)
+        self._runtime = open_model(folder, execution_provider, load)
         self._encoder = TextEncoder(self._runtime.tokenizer, control_tokens(folder))
-        vision = Vision(self._runtime, self._encoder, folder) if self._runtime.model.type in MARKUPS else None
+        vision = Vision(self._runtime, self._encoder, folder) if self._runtime.kind in MARKUPS else None
         self._prompts = PromptBuilder(self._runtime.tokenizer, self._encoder, self._runtime.context, name, vision)
         self.sees_images = vision is not None
         self._held = _Held()
@@ -79,6 +78,11 @@ class OnnxChatModel:
         adapted._adapter = str(file)
         adapted.identity = replace(self.identity, name=name, revision=catalog.revision(file.parent))
         return adapted
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether onnxruntime-genai has loaded the weights, as it does for every answer of this object's own."""
+        return "model" in self._runtime.__dict__
 
     @property
     def context_length(self) -> int:
@@ -133,69 +137,64 @@ class OnnxChatModel:
                 if str(error).startswith("RewindTo is currently not supported"):
                     raise NotSupportedError(
                         f"{self.identity.name} gives no log-likelihoods: onnxruntime-genai cannot rewind a "
-                        f"{self._runtime.model.type} model; take a text model"
+                        f"{self._runtime.kind} model; take a text model"
                     ) from error
                 raise self._failure(error) from error
 
     @cached_property
+    def decoder(self) -> Decoder | None:
+        """The model in plain ONNX Runtime, which loads the weights; None where it cannot be driven so."""
+        return open_decoder(self.folder) if self.identity.execution_provider == "cpu" else None
+
+    def forget_decoder(self) -> None:
+        """Free the weights that `decoder` has loaded."""
+        for name in ("decoder", "_scorer"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
     def _scorer(self) -> PrefixScorer | None:
-        return open_scorer(self.folder, self._runtime) if self.identity.execution_provider == "cpu" else None
+        decoder = self.decoder
+        if decoder is None or not (decoder.takes_start or self._runtime.gives_all_logits):
+            return None
+        return PrefixScorer(decoder, self._runtime.context)
+
+    def begin(
+        self, messages: Sequence[Message], parameters: Parameters, top_logprobs: int | None, started: float
+    ) -> tuple[Prompt, AnswerWriter]:
+        """The prompt of an answer, and what makes text of its tokens; raises as `stream` does for bad messages."""
+        prompt = self._prompts.build(messages, parameters)
+        return prompt, AnswerWriter(self._runtime, self.identity, prompt, parameters, top_logprobs, started)
 
     def _deltas(
         self, messages: Sequence[Message], parameters: Parameters, top_logprobs: int | None, started: float
     ) -> Iterator[Delta]:
-        prompt = self._prompts.build(messages, parameters)
-        stops, shown, count = StopStrings(parameters.stop), [], 0
-        logprobs: list[TokenLogprob] = []
-        first_token: float | None = None
-        finish_reason: FinishReason = "length"
-        with self._exclusive(), closing(self._tokens(prompt, parameters, top_logprobs)) as tokens:
-            decode = self._runtime.tokenizer.create_stream().decode
-            for token, logprob in tokens:
-                count += 1
-                if first_token is None:
-                    first_token = time.perf_counter() - started
-                if token in self._runtime.end_tokens:
-                    finish_reason = "stop"
-                    break
-                text = stops.feed(decode(token))
-                logprobs += [logprob] if logprob else []
-                if text:
-                    shown.append(text)
-                    yield Delta(text, logprobs=tuple(logprobs))
-                    logprobs.clear()
+        prompt, writer = self.begin(messages, parameters, top_logprobs, started)
+        with self._exclusive(), closing(self._tokens(prompt, parameters, writer)) as tokens:
+            for token, logits in tokens:
+                piece = writer.feed(token, logits)
+                if piece:
+                    yield piece
                     self._held.by = threading.get_ident()
-                if stops.found:
-                    finish_reason = "stop"
+                if writer.ended:
                     break
-        if rest := stops.rest():
-            shown.append(rest)
-            yield Delta(rest, logprobs=tuple(logprobs))
-        completion = Completion(
-            text="".join(shown),
-            finish_reason=finish_reason,
-            model=self.identity,
-            prompt_tokens=len(prompt.ids),
-            completion_tokens=count,
-            time_to_first_token=first_token,
-            total_time=time.perf_counter() - started,
-            dropped_turns=prompt.dropped_turns,
-        )
-        yield Delta("", completion)
+        yield from writer.rest()
 
     def _tokens(
-        self, prompt: Prompt, parameters: Parameters, top_logprobs: int | None
-    ) -> Generator[tuple[int, TokenLogprob | None], None, None]:
-        """Generated token ids, up to max_new_tokens or the end of the context, with log-probabilities if asked for."""
+        self, prompt: Prompt, parameters: Parameters, writer: AnswerWriter
+    ) -> Generator[tuple[int, NDArray[Any] | None], None, None]:
+        """Generated token ids, with the logits of their places where they were looked at."""
+        sampler = Sampler(parameters) if parameters.temperature and not self._samples(parameters) else None
         try:
             generator = self._generator(prompt, parameters)
-            for _ in range(min(parameters.max_new_tokens, self._runtime.context - len(prompt.ids))):
-                if generator.is_done():
-                    break
-                logits = None if top_logprobs is None else generator.get_logits().ravel()
-                generator.generate_next_token()
-                token = int(generator.get_next_tokens()[0])
-                yield token, None if logits is None else self._logprob(token, logits, top_logprobs or 0)
+            while not generator.is_done():
+                logits = generator.get_logits()[0, -1] if sampler or writer.wants_logits else None
+                if sampler and logits is not None:
+                    token = sampler.choose(logits)
+                    yield token, logits
+                    generator.append_tokens([token])
+                else:
+                    generator.generate_next_token()
+                    yield int(generator.get_next_tokens()[0]), logits
         except RuntimeError as error:
             self._prefixes.forget()
             if str(error).startswith("Error creating grammar"):
@@ -207,13 +206,18 @@ class OnnxChatModel:
                 ) from error
             raise self._failure(error) from error
 
+    def _samples(self, parameters: Parameters) -> bool:
+        """Whether onnxruntime-genai draws the tokens: under a schema, and after images."""
+        return parameters.json_schema is not None or self.sees_images
+
     def _generator(self, prompt: Prompt, parameters: Parameters) -> Any:
         """A generator that has read the prompt."""
-        sampling = _sampling(parameters)
-        if not (sampling or parameters.json_schema is not None or self._adapter or self.sees_images):
+        genais = self._samples(parameters)
+        if not (genais or self._adapter):
             return self._prefixes.generator(prompt.ids, prompt.head, parameters.max_new_tokens)
         schema = None if parameters.json_schema is None else json.dumps(dict(parameters.json_schema))
-        generator = self._runtime.generator(len(prompt.ids) + parameters.max_new_tokens, schema, **sampling)
+        length = len(prompt.ids) + parameters.max_new_tokens
+        generator = self._runtime.generator(length, schema, **(_sampling(parameters) if genais else {}))
         if self._adapter:
             self._adapters.use(generator, self._adapter)
         if prompt.images is None:
@@ -221,19 +225,6 @@ class OnnxChatModel:
         else:
             generator.set_inputs(model_inputs(prompt.images, prompt.ids))
         return generator
-
-    def _logprob(self, token: int, logits: NDArray[np.float32], top: int) -> TokenLogprob:
-        """logits: of the whole vocabulary at the token's place."""
-        scores = logits.astype(np.float64)
-        scores -= scores.max()
-        logprobs = scores - np.log(np.exp(scores).sum())
-        decode = self._runtime.tokenizer.decode
-        likeliest = np.argsort(-logprobs, kind="stable")[:top]
-        return TokenLogprob(
-            decode(np.array([token], np.int32)),
-            float(logprobs[token]),
-            tuple((decode(np.array([i], np.int32)), float(logprobs[i])) for i in likeliest),
-        )
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ class PrefixCache:
         through the same computation whatever was asked before it.
         """
         length = len(ids) + new_tokens
-        if not 0 < head < len(ids) or length > min(MOST_KEPT, self._runtime.context):
+        if not is_kept(ids, head, new_tokens, self._runtime.context):
             generator = self._runtime.generator(length)
             generator.append_tokens(ids)
             return generator
@@ -60,3 +60,8 @@ class PrefixCache:
             return None  # a cache with a sliding window cannot go back
         self.reused += len(head)
         return kept
+
+
+def is_kept(ids: Ids, head: int, new_tokens: int, context: int) -> bool:
+    """Whether the first `head` tokens of a prompt are read in a step of their own, to be there for the next one."""
+    return 0 < head < len(ids) and len(ids) + new_tokens <= min(MOST_KEPT, context)

@@ -16,21 +16,29 @@ from bakeoff.errors import InputError, ModelCorruptError, NotSupportedError
 
 GPU_PACKAGES = {"cuda": "onnxruntime-genai-cuda", "dml": "onnxruntime-genai-directml"}
 THREADS = "intra_op_num_threads"
+THREADS_VARIABLE = "BAKEOFF_THREADS"
 EXECUTION_PROVIDERS = ("cpu", *GPU_PACKAGES)
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A loaded model: onnxruntime-genai's Model and Tokenizer, and what its configuration says.
+    """A model: onnxruntime-genai's configuration and Tokenizer, and what its configuration says.
 
-    context: in tokens. end_tokens: ids that end an answer. start_token: what a text begins with (bos, else eos).
+    kind: onnxruntime-genai's type of model. context: in tokens. end_tokens: ids that end an answer. start_token: what
+    a text begins with (bos, else eos).
     """
 
-    model: Any
+    config: Any
     tokenizer: Any
+    kind: str
     context: int
     end_tokens: frozenset[int]
     start_token: int
+
+    @cached_property
+    def model(self) -> Any:
+        """onnxruntime-genai's Model, loaded at the first use; RuntimeError where it cannot be."""
+        return genai().Model(self.config)
 
     @cached_property
     def gives_all_logits(self) -> bool:
@@ -61,8 +69,8 @@ def genai() -> ModuleType:
     return module
 
 
-def open_model(folder: Path, execution_provider: str = "cpu") -> Runtime:
-    """Load the model in `folder` on `cpu`, `cuda` or `dml`.
+def open_model(folder: Path, execution_provider: str = "cpu", load: bool = True) -> Runtime:
+    """The model in `folder` on `cpu`, `cuda` or `dml`; without `load` its weights are read at the first use.
 
     Raises ModelNotFoundError and ModelCorruptError with the path and what to do, InputError for an unknown execution
     provider and NotSupportedError for one that the installed onnxruntime-genai was not built with.
@@ -79,11 +87,14 @@ def open_model(folder: Path, execution_provider: str = "cpu") -> Runtime:
         config.clear_providers()
         if execution_provider != "cpu":
             config.append_provider(execution_provider)
-        model = og.Model(config)
-        tokenizer = og.Tokenizer(model)
+        tokenizer = og.Tokenizer(config)
         end_tokens = [int(i) for i in tokenizer.eos_token_ids]
         start_token = settings.get("bos_token_id", end_tokens[0])
-        return Runtime(model, tokenizer, settings["context_length"], frozenset(end_tokens), start_token)
+        context = settings["context_length"]
+        runtime = Runtime(config, tokenizer, settings["type"], context, frozenset(end_tokens), start_token)
+        if load:
+            runtime.model  # noqa: B018
+        return runtime
     except (RuntimeError, LookupError) as error:
         raise ModelCorruptError(
             f"the model in {folder} cannot be loaded on {execution_provider}: {error}. Its files are damaged or of "
@@ -99,10 +110,10 @@ def thread_count() -> int:
     """
     import psutil
 
-    wanted = os.environ.get("BAKEOFF_THREADS", "")
+    wanted = os.environ.get(THREADS_VARIABLE, "")
     if wanted:
         if not wanted.isdecimal() or int(wanted) < 1:
-            raise InputError(f"BAKEOFF_THREADS is {wanted!r}: it must be a whole number from 1 on")
+            raise InputError(f"{THREADS_VARIABLE} is {wanted!r}: it must be a whole number from 1 on")
         return int(wanted)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(psutil.cpu_count(logical=False) or usable, usable)
@@ -110,7 +121,6 @@ def thread_count() -> int:
 
 def open_session(path: Path, threads: int) -> Any:
     """An ONNX Runtime session on the CPU that computes the same products on every kind of it; raises what it raises."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

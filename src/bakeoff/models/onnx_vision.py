@@ -79,7 +79,7 @@ class Vision:
     """
 
     def __init__(self, runtime: Runtime, encoder: TextEncoder, folder: Path):
-        self.markup = MARKUPS[runtime.model.type]
+        self.markup = MARKUPS[runtime.kind]
         self._encoder = encoder
         try:
             self._processor = runtime.model.create_multimodal_processor()

@@ -9,6 +9,8 @@ from bakeoff.errors import BakeoffError
 
 PROCESS_BYTES = 150_000_000
 STREAM_BYTES = 60_000_000
+STREAMS = 8
+"""Answers at once where nobody says how many."""
 COPIES = 1.1
 """Of the weights: onnxruntime keeps a packed copy of its own, and the file's pages only while it loads.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bakeoff.errors import ModelNotFoundError
-from bakeoff.serving.memory import check_room, needed
+from bakeoff.serving.memory import STREAMS, check_room, needed
 from bakeoff.serving.pool import BusyError, Pool
 
 UNLOAD_WAIT = 5
@@ -28,7 +28,7 @@ class Models:
     ):
         self.adapters = dict(adapters or {})
         for folder in folders.values():
-            check_room(folder, streams, budget)
+            check_room(folder, streams or STREAMS, budget)
         self.folders, self.streams, self.queue, self.budget = folders, streams, queue, budget
         self.loaded: dict[str, Pool] = {}
         self.created = int(time.time())
@@ -82,7 +82,7 @@ class Models:
         return pool
 
     async def _make_room(self, name: str) -> None:
-        wanted = needed(self.folders[name], self.streams)
+        wanted = needed(self.folders[name], self.streams or STREAMS)
         while sum(pool.memory() for pool in self.loaded.values()) + wanted > self.budget:
             idle = next((other for other, pool in self.loaded.items() if not pool.busy), None)
             if idle is None:

@@ -16,9 +16,8 @@ from typing import Any
 import psutil
 
 from bakeoff.errors import BakeoffError
-from bakeoff.serving.wire import error_from_json
+from bakeoff.serving.wire import LONGEST_LINE, error_from_json
 
-LONGEST_LINE = 2**28
 START_SECONDS = 600
 Json = Mapping[str, Any]
 
@@ -37,16 +36,17 @@ class LostError(BakeoffError):
 
 @dataclass
 class Stream:
-    """The connection to one process of a model."""
+    """A connection to the processes of a model, for one request at a time."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
 class Pool:
-    """A model whose weights `streams` processes share; `start` loads it, `stop` ends the processes.
+    """The processes of a model; `start` loads it, `stop` ends them.
 
-    queue: most requests that wait while every stream is busy.
+    streams: answers at once; 0: as many as are useful (`bakeoff.serving.loading`), which `start` finds out. queue: most
+    requests that wait while every stream is busy.
     """
 
     def __init__(self, folder: Path, name: str, streams: int, queue: int):
@@ -93,7 +93,7 @@ class Pool:
             assert self._process.stdin
             self._process.stdin.write(f"{token}\n".encode())
             ended = asyncio.ensure_future(self._process.wait())
-            for _ in range(self.streams):
+            while len(self._all) < self.facts.get("streams", 1):
                 hello = asyncio.ensure_future(arrived.get())
                 await asyncio.wait({hello, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if not hello.done():
@@ -105,6 +105,7 @@ class Pool:
                 self._all.append(stream)
                 self._idle.put_nowait(stream)
             ended.cancel()
+            self.streams = len(self._all)
         except BaseException:
             await self.stop()
             raise

@@ -102,11 +102,10 @@ def read_record(record: Path) -> Address | None:
     return address if psutil.pid_exists(address.pid) else None
 
 
-def streams() -> int:
-    """Answers at once of a shared model: a core each, as far as there are workers to ask for them."""
-    workers = os.environ.get(WORKERS, "")
-    asked = int(workers) if workers.isdecimal() and int(workers) else PROMPT_FLOW_WORKERS
-    return min(memory.cores(), asked) if hasattr(os, "fork") else 1
+def workers() -> int:
+    """Workers of the batch that this process is one of, as Prompt Flow reads it."""
+    said = os.environ.get(WORKERS, "")
+    return int(said) if said.isdecimal() and int(said) else PROMPT_FLOW_WORKERS
 
 
 def _running(record: Path) -> Link | None:
@@ -119,12 +118,13 @@ def _running(record: Path) -> Link | None:
 
 
 def _start(folder: Path, name: str, record: Path) -> Link:
-    count = streams()
-    memory.check_room(folder, count, memory.free())
+    streams, processes = min(workers(), memory.STREAMS), min(workers(), memory.cores())
+    memory.check_room(folder, streams, memory.free())
     package = str(Path(bakeoff.__file__).parents[1])
     record.unlink(missing_ok=True)
     log = record.with_suffix(".log")
-    command = ("-m", "bakeoff.serving.shared_server", str(folder), name, str(count), str(record))
+    numbers = str(streams), str(processes)
+    command = ("-m", "bakeoff.serving.shared_server", str(folder), name, *numbers, str(record))
     try:
         with log.open("w", encoding="utf-8") as said:
             process = subprocess.Popen(
