@@ -111,5 +111,15 @@ def test_a_very_long_answer_is_written_alone(smol: OnnxChatModel) -> None:
     assert together.begin(ASKED[0][0], Parameters(max_new_tokens=LONGEST)) is None
 
 
+def test_what_the_context_cuts_off_is_no_long_answer(phi3: OnnxChatModel) -> None:
+    """512 tokens of context, 5,000 asked for."""
+    assert phi3.decoder
+    together, asked = Together(phi3, phi3.decoder, 2), (ASKED[1][0], Parameters(max_new_tokens=LONGEST + 904))
+    answer = together.begin(*asked)
+    assert answer
+    write(together, [answer])
+    assert outcome(answer.deltas) == outcome(list(phi3.stream(*asked)))
+
+
 def test_a_model_with_eyes_writes_nothing_together(phi3v: OnnxChatModel) -> None:
     assert open_together(phi3v, 2) is None

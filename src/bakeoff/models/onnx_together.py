@@ -63,8 +63,10 @@ class Together:
         That is one under a JSON schema, or longer than LONGEST. Raises as `OnnxChatModel.stream` does for bad messages.
         """
         started = time.perf_counter()
+        if parameters.json_schema is not None:
+            return None
         prompt, writer = self.model.begin(messages, parameters, top_logprobs, started)
-        if parameters.json_schema is not None or len(prompt.ids) + parameters.max_new_tokens > LONGEST:
+        if len(prompt.ids) + self._room(prompt, parameters) > LONGEST:
             return None
         answer = Answer(prompt, parameters, writer, Sampler(parameters))
         self._waiting.append(answer)
@@ -93,12 +95,16 @@ class Together:
             if last is not answer:
                 self._answers[row] = last
 
+    def _room(self, prompt: Prompt, parameters: Parameters) -> int:
+        """Tokens that an answer can have."""
+        return min(parameters.max_new_tokens, self.model.context_length - len(prompt.ids))
+
     def _read(self) -> list[Answer]:
         answer = self._waiting.pop(0)
         ids, head, new_tokens = answer.prompt.ids, answer.prompt.head, answer.parameters.max_new_tokens
         kept = is_kept(ids, head, new_tokens, self.model.context_length)
         try:
-            logits = self._batch.add(ids, head if kept else 0, new_tokens)
+            logits = self._batch.add(ids, head if kept else 0, self._room(answer.prompt, answer.parameters))
         except BakeoffError as error:
             answer.error = error
         else:
