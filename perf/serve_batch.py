@@ -1,10 +1,12 @@
 """Batches of flows/chat whose workers share one model, against a copy of it in each worker, in the same run.
 
-    python perf/serve_batch.py [--model smollm2-135m-instruct] [--workers 1 2 4 8]
+    python perf/serve_batch.py [--model smollm2-135m-instruct] [--workers 1 2 4 8] [--rounds 2]
 
-48 questions by Prompt Flow, each batch twice: once left alone for its speed, once looked at ten times a second for its
-memory, since looking takes a part of a core. Memory is the largest proportional set size of all processes of the batch,
-the shared server's among them, less that of a hello-world batch with as many workers.
+48 questions by Prompt Flow. Each batch runs once in every round, left alone, for its speed over all rounds: a machine
+that grows slower meets them all. It runs once more for its memory, since looking takes a part of a core.
+
+Memory is the largest proportional set size of all processes of the batch, the shared server's among them, less that of a
+hello-world batch with as many workers.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -35,9 +36,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        Console(width=120).print(batch(Path(folder), options.model, options.workers))
+        Console(width=120).print(batch(Path(folder), options.model, options.workers, options.rounds))
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,8 @@ class BatchRun:
     seconds: float
     peak: int
 
-    @property
-    def speed(self) -> float:
-        return self.tokens / self.seconds
 
-
-def batch(folder: Path, model: str, counts: list[int]) -> Table:
+def batch(folder: Path, model: str, counts: list[int], rounds: int) -> Table:
     """A row for each number of workers and way of having the model; the ratios are to the first row."""
     prompt_flow(folder)
     chat, hello = folder / "chat.jsonl", hello_flow(folder)
@@ -62,24 +60,26 @@ def batch(folder: Path, model: str, counts: list[int]) -> Table:
     chat.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     load_model(model)
     base = {count: run_batch(folder, hello, chat, count, {}, ("question",)).peak for count in counts}
+    columns = ("question", "chat_history", "model")
+
+    def ask(workers: int, shared: bool, watched: bool) -> BatchRun:
+        env = {"BAKEOFF_SHARED_MODEL": str(int(shared)), "BAKEOFF_THREADS": str(max(1, cores() // workers))}
+        return run_batch(folder, ROOT / "flows/chat", chat, workers, env, columns, watched)
+
+    ways = [(workers, shared) for workers in counts for shared in (False, True)]
+    timed = [[ask(*way, watched=False) for way in ways] for _ in range(rounds)]
+    speeds = [sum(run.tokens for run in runs) / sum(run.seconds for run in runs) for runs in zip(*timed, strict=True)]
+    memory = [ask(*way, watched=True).peak - base[way[0]] for way in ways]
     table = Table("workers", "copies", "tokens/s", "x one worker", "model's memory, MB", "x one copy", title=model)
-    first: tuple[float, int] | None = None
-    for workers in counts:
-        for shared in (False, True):
-            env = {"BAKEOFF_SHARED_MODEL": str(int(shared)), "BAKEOFF_THREADS": str(max(1, cores() // workers))}
-            ask = partial(
-                run_batch, folder, ROOT / "flows/chat", chat, workers, env, ("question", "chat_history", "model")
-            )
-            speed, memory = ask(watched=False).speed, ask().peak - base[workers]
-            first = first or (speed, memory)
-            table.add_row(
-                str(workers),
-                "one" if shared else "one a worker",
-                f"{speed:.0f}",
-                f"{speed / first[0]:.2f}",
-                f"{memory / 1e6:.0f}",
-                f"{memory / first[1]:.2f}",
-            )
+    for (workers, shared), speed, size in zip(ways, speeds, memory, strict=True):
+        table.add_row(
+            str(workers),
+            "one" if shared else "one a worker",
+            f"{speed:.0f}",
+            f"{speed / speeds[0]:.2f}",
+            f"{size / 1e6:.0f}",
+            f"{size / memory[0]:.2f}",
+        )
     return table
 
 

@@ -8,12 +8,18 @@ from promptflow._utils.logger_utils import logger
 from promptflow.exceptions import UserErrorException
 from promptflow.tracing._operation_context import OperationContext
 
+from bakeoff import catalog
+from bakeoff.catalog.cache import cache_folder
 from bakeoff.errors import BakeoffError, EndpointError
 from bakeoff.models.base import ChatModel
 from bakeoff.models.endpoint_check import ENOUGH, TINY
 
 IN_BATCH = "BAKEOFF_IN_BATCH"
 """Set where rows are those of a batch and Prompt Flow does not know it: in the parallel steps of a pipeline."""
+
+# Prompt Flow imports tools before it forks the workers of a batch: what is read here is in memory once for all of them
+catalog.load()
+cache_folder()
 
 
 def stop_if_unusable(error: BakeoffError, again: Callable[[], object] | None = None) -> None:

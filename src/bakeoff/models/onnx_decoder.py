@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.errors import BakeoffError, ModelCorruptError
+from bakeoff.models.onnx_pages import release
 from bakeoff.models.onnx_runtime import open_session, thread_count
 
 NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-Caches = Mapping[str, Any]
-"""A buffer (OrtValue) for each cache input, [rows, heads, capacity, size]."""
+Caches = Any
+"""What `Decoder.bind` gives: buffers that a run can use, of onnxruntime's IOBinding."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,26 @@ class Decoder:
     takes_start: bool
     vocabulary: int
 
+    def bind(self, buffers: Mapping[str, NDArray[Any]]) -> Caches:
+        """The buffers of each cache input, [rows, heads, capacity, size], for runs with so many rows.
+
+        Nothing is copied: runs read and write the arrays.
+        """
+        from onnxruntime import OrtValue
+
+        binding = self.session.io_binding()
+        for past, present in self.past_to_present.items():
+            value = OrtValue.ortvalue_from_numpy(buffers[past])
+            binding.bind_ortvalue_input(past, value)
+            binding.bind_ortvalue_output(present, value)
+        binding.bind_output("logits")
+        return binding
+
     def run(self, ids: NDArray[Any], known: Sequence[int], caches: Caches, first: int | None = None) -> NDArray[Any]:
         """Logits [rows, tokens, vocabulary] after `ids` [rows, tokens], which follow the `known` tokens of each row.
 
-        first: the first position of `ids` whose logits are given; None: the last one only. Several rows take one token
-        each. Raises BakeoffError where ONNX Runtime fails.
+        first: the first position of `ids` whose logits are given; None: the last one only, always or never for the same
+        caches. Several rows take one token each. Raises BakeoffError where ONNX Runtime fails.
         """
         from onnxruntime import OrtValue
 
@@ -51,23 +67,19 @@ class Decoder:
             "attention_mask": np.arange(totals.max()) < totals[:, None],
             "position_ids": np.asarray(known)[:, None] + np.arange(tokens),
         }
-        binding = self.session.io_binding()
         for name, array in feeds.items():
             if name in self.inputs:
                 as_declared = np.int32 if self.inputs[name].type == "tensor(int32)" else np.int64
-                binding.bind_cpu_input(name, np.ascontiguousarray(array, dtype=as_declared))
+                caches.bind_cpu_input(name, np.ascontiguousarray(array, dtype=as_declared))
         if self.takes_start and first is not None:
-            binding.bind_ortvalue_input(LOGITS_FROM, OrtValue.ortvalue_from_numpy(np.array([first], dtype=np.int64)))
-        for past, present in self.past_to_present.items():
-            binding.bind_ortvalue_input(past, caches[past])
-            binding.bind_ortvalue_output(present, caches[past])
-        binding.bind_output("logits")
+            caches.bind_ortvalue_input(LOGITS_FROM, OrtValue.ortvalue_from_numpy(np.array([first], dtype=np.int64)))
         try:
-            self.session.run_with_iobinding(binding)
+            self.session.run_with_iobinding(caches)
         except Exception as error:  # onnxruntime's classes have no common base
             reason = str(error).partition("\n")[0]
             raise BakeoffError(f"onnxruntime failed on {rows} x {tokens} tokens: {reason}") from error
-        logits: NDArray[Any] = binding.get_outputs()[-1].numpy()
+        logits: NDArray[Any] = caches.get_outputs_as_ortvaluevector()[len(self.past_to_present)].numpy()
+        caches.bind_output("logits")  # lets go of those
         if first is None:
             return logits[:, -1:]
         return logits if self.takes_start else logits[:, first:]
@@ -89,6 +101,7 @@ def open_decoder(folder: Path) -> Decoder | None:
     ):
         return None
     session = _session(folder / decoder["filename"])
+    release(folder)
     past_to_present = _caches(decoder)
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     if not inputs.keys() <= {"input_ids", "attention_mask", "position_ids", *past_to_present}:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.models.onnx_decoder import NUMPY_TYPES, Decoder
+from bakeoff.models.onnx_decoder import NUMPY_TYPES, Caches, Decoder
 
 CAPACITY_STEP = 256
 
@@ -19,18 +19,18 @@ class Rows:
 
     def __init__(self, decoder: Decoder, most: int):
         self.capacity = 0
-        self._most = most
+        self._decoder, self._most = decoder, most
         self._inputs = [decoder.inputs[past] for past in decoder.past_to_present]
         self._memory: dict[str, mmap.mmap] = {}
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._values: dict[tuple[int, int], dict[str, Any]] = {}
+        self._bound: dict[tuple[int, int], Caches] = {}
 
     def reserve(self, tokens: int, used: Sequence[int]) -> None:
         """Make every row long enough, with the `used` tokens of the first ones kept."""
         if tokens <= self.capacity:
             return
         self.capacity = -(-tokens // CAPACITY_STEP) * CAPACITY_STEP
-        old, self._values = self._arrays, {}
+        old, self._bound = self._arrays, {}
         for tensor in self._inputs:
             shape = (self._most, tensor.shape[1], self.capacity, tensor.shape[3])
             memory = _pages(math.prod(shape) * np.dtype(NUMPY_TYPES[tensor.type]).itemsize)
@@ -39,14 +39,12 @@ class Rows:
                 array[row, :, :length] = old[tensor.name][row, :, :length]
             self._memory[tensor.name], self._arrays[tensor.name] = memory, array
 
-    def values(self, first: int, count: int) -> Mapping[str, Any]:
-        """Rows as the caches of a run; see `Decoder.run`."""
-        from onnxruntime import OrtValue
-
-        if (first, count) not in self._values:
+    def caches(self, first: int, count: int) -> Caches:
+        """Rows for a run of the decoder."""
+        if (first, count) not in self._bound:
             parts = {past: array[first : first + count] for past, array in self._arrays.items()}
-            self._values[first, count] = {past: OrtValue.ortvalue_from_numpy(part) for past, part in parts.items()}
-        return self._values[first, count]
+            self._bound[first, count] = self._decoder.bind(parts)
+        return self._bound[first, count]
 
     def copy(self, row: int, tokens: int) -> dict[str, NDArray[Any]]:
         """The first tokens of a row."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.models.onnx_decoder import NUMPY_TYPES, Decoder
+from bakeoff.models.onnx_decoder import NUMPY_TYPES, Caches, Decoder
 from bakeoff.models.onnx_text import Ids
 
 Logits = NDArray[np.float32]
@@ -26,7 +26,7 @@ class PrefixScorer:
 
     def __init__(self, decoder: Decoder, context: int):
         self._decoder, self._context = decoder, context
-        self._caches: dict[str, Any] = {}
+        self._caches: Caches = None
         self._capacity = 0
         self._ids: Ids = np.zeros(0, dtype=np.int32)
         self.computed = 0
@@ -63,16 +63,16 @@ class PrefixScorer:
 
     def _reserve(self, tokens: int) -> None:
         """Make the buffers long enough; new ones hold nothing."""
-        from onnxruntime import OrtValue
-
         if tokens <= self._capacity:
             return
         self._capacity = min(-(-tokens // CAPACITY_STEP) * CAPACITY_STEP, self._context)
         self._ids = self._ids[:0]
+        buffers = {}
         for past in self._decoder.past_to_present:
             tensor = self._decoder.inputs[past]
             shape = (1, tensor.shape[1], self._capacity, tensor.shape[3])
-            self._caches[past] = OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=NUMPY_TYPES[tensor.type]))
+            buffers[past] = np.zeros(shape, dtype=NUMPY_TYPES[tensor.type])
+        self._caches = self._decoder.bind(buffers)
 
 
 def _common(a: Ids, b: Ids) -> int:

@@ -1,11 +1,13 @@
 """A model made ready for several requests at once, by one process or by several that share its weights."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.catalog import embedding_folder
+from bakeoff.catalog import embedding_folder, genai_folder
 from bakeoff.models.onnx_chat import OnnxChatModel
+from bakeoff.models.onnx_decoder import open_decoder
 from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
 from bakeoff.models.onnx_runtime import THREADS_VARIABLE
 from bakeoff.models.onnx_together import Together, open_together
@@ -37,7 +39,7 @@ def load(folder: Path, name: str, streams: int, processes: int) -> Loaded:
     """
     is_chat = not embedding_folder.is_one(folder)
     if is_chat and streams > 1:
-        model = OnnxChatModel(folder, name, load=False)
+        model = _open(folder, name)
         together = open_together(model, streams)
         if together:
             return Loaded(model, together, streams)
@@ -46,3 +48,16 @@ def load(folder: Path, name: str, streams: int, processes: int) -> Loaded:
     if count > 1:
         os.environ[THREADS_VARIABLE] = "1"
     return Loaded(OnnxChatModel(folder, name) if is_chat else OnnxEmbeddingModel(folder, name), None, count)
+
+
+def _open(folder: Path, name: str) -> OnnxChatModel:
+    """A model with its decoder: ONNX Runtime loads without Python's lock while the tokenizer is read."""
+    import onnxruntime  # noqa: F401  # an import would wait for the lock
+
+    genai_folder.check(folder)
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(OnnxChatModel, folder, name, load=False)
+        decoder = open_decoder(folder)
+        model = opening.result()
+    model.decoder = decoder
+    return model

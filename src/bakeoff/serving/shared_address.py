@@ -25,6 +25,10 @@ from bakeoff.serving import memory
 WORKERS = "PF_WORKER_COUNT"
 PROMPT_FLOW_WORKERS = 4
 START_SECONDS = 600.0
+LOOK_SECONDS = 0.01
+"""Between two looks for a server that starts."""
+FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1000000"}
+"""Let glibc give free memory back to the system (`man mallopt`)."""
 Json = Mapping[str, Any]
 
 
@@ -81,7 +85,7 @@ def reach(folder: Path, name: str) -> Link:
         raise UnavailableError(f"{servers} cannot be made: {error.strerror}") from error
     content = f"{bakeoff.__version__} {folder} {catalog.revision(folder)}"
     record = servers / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
-    with FileLock(record.with_suffix(".lock")):
+    with FileLock(record.with_suffix(".lock")).acquire(poll_interval=LOOK_SECONDS):
         return _running(record) or _start(folder, name, record)
 
 
@@ -133,7 +137,7 @@ def _start(folder: Path, name: str, record: Path) -> Link:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])},
+                env=os.environ | FRUGAL | {"PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])},
                 start_new_session=True,
             )
     except OSError as error:
@@ -143,7 +147,7 @@ def _start(folder: Path, name: str, record: Path) -> Link:
         link = _running(record)
         if link:
             return link
-        time.sleep(0.02)
+        time.sleep(LOOK_SECONDS)
     if process.poll() is None:
         process.kill()
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
