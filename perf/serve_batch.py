@@ -5,8 +5,8 @@
 48 questions by Prompt Flow. Each batch runs once in every round, left alone, for its speed over all rounds: a machine
 that grows slower meets them all. It runs once more for its memory, since looking takes a part of a core.
 
-Memory is the largest proportional set size of all processes of the batch, the shared server's among them, less that of a
-hello-world batch with as many workers.
+Memory is the largest proportional set size of all processes of the batch, the shared server's among them, less that of
+a hello-world batch with as many workers.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bakeoff.models.onnx_decoder import open_decoder
 from bakeoff.models.onnx_pages import release
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the system does not say which pages are mapped")
@@ -26,6 +27,14 @@ def test_pages_that_were_only_read_are_given_back(tmp_path: Path) -> None:
     release(tmp_path)
     assert resident(tmp_path / "model.onnx.data") == 0
     assert int(weights.sum()) == total
+
+
+def test_a_decoder_keeps_no_page_that_was_only_packed(smollm2: Path) -> None:
+    """17 MB of them, of 115: the scales of its 4-bit blocks."""
+    decoder = open_decoder(smollm2)
+    assert decoder
+    assert resident((smollm2 / "model.onnx.data").resolve()) < 2**20
+    assert decoder.vocabulary == 49152
 
 
 def test_what_was_changed_or_lies_elsewhere_stays(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ class Rows:
     def __init__(self, decoder: Decoder, most: int):
         self.capacity = 0
         self._decoder, self._most = decoder, most
-        self._inputs = [decoder.inputs[past] for past in decoder.past_to_present]
         self._memory: dict[str, mmap.mmap] = {}
         self._arrays: dict[str, NDArray[Any]] = {}
         self._bound: dict[tuple[int, int], Caches] = {}
@@ -31,13 +30,14 @@ class Rows:
             return
         self.capacity = -(-tokens // CAPACITY_STEP) * CAPACITY_STEP
         old, self._bound = self._arrays, {}
-        for tensor in self._inputs:
+        for past in self._decoder.past_to_present:
+            tensor = self._decoder.inputs[past]
             shape = (self._most, tensor.shape[1], self.capacity, tensor.shape[3])
             memory = _pages(math.prod(shape) * np.dtype(NUMPY_TYPES[tensor.type]).itemsize)
             array = np.frombuffer(memory, NUMPY_TYPES[tensor.type]).reshape(shape)
             for row, length in enumerate(used):
-                array[row, :, :length] = old[tensor.name][row, :, :length]
-            self._memory[tensor.name], self._arrays[tensor.name] = memory, array
+                array[row, :, :length] = old[past][row, :, :length]
+            self._memory[past], self._arrays[past] = memory, array
 
     def caches(self, first: int, count: int) -> Caches:
         """Rows for a run of the decoder."""

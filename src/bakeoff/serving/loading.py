@@ -54,7 +54,7 @@ def _open(folder: Path, name: str) -> OnnxChatModel:
     """A model with its decoder: ONNX Runtime loads without Python's lock while the tokenizer is read."""
     import onnxruntime  # noqa: F401  # an import would wait for the lock
 
-    genai_folder.check(folder)
+    genai_folder.check(folder)  # says what is missing better than either load
     with ThreadPoolExecutor(1) as beside:
         opening = beside.submit(OnnxChatModel, folder, name, load=False)
         decoder = open_decoder(folder)
