@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ ROOT = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of two models that wait for each other's cores would cost more than they compute.
     os.environ.setdefault("BAKEOFF_THREADS", "1")
+
+# Read when promptflow is imported. Two processes that find no settings in one home spoil them for each other.
+PROMPT_FLOW_HOME = tempfile.mkdtemp(prefix="bakeoff-pf-home-")
+os.environ["PF_HOME_DIRECTORY"] = PROMPT_FLOW_HOME
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(PROMPT_FLOW_HOME)
 
 
 @dataclass(frozen=True)
