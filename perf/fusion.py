@@ -1,21 +1,22 @@
 """Retrieval by vectors, by keywords and by both: which constants fuse them, and what that gives elsewhere.
 
-    python perf/fusion.py [--sentences]
+    python perf/fusion.py
 
 The constants of bakeoff.retrieval.fusion are chosen on questions of ../shared/benchmarks that are not reported: QNLI
 (question to the sentence that answers it), RTE (hypothesis to the premise that entails it), TruthfulQA (question to
 its best answer) and MultiRC (question to its paragraph), each among all their texts, and each again with two questions
-asked as one, both passages being gold. Chosen is the best mean of recall@1 and recall@5 over the eight sets.
-The table is for these.
-Reported: boolq_rag (whole passages) and data/rag (chunks, ranked as sections; follow-up questions as flows/rag asks
-them). Intervals are of the paired difference hybrid minus the better half (BCa bootstrap over
-questions). --sentences: tried and not in use, a passage is as similar as it is to the question or its best sentence.
+asked as one, both passages being gold; and on the four kinds of questions about the help centres of data/retrieval.
+Chosen is the best mean of recall@1 and recall@5 over these twelve sets. The table is for these.
+Reported: boolq_rag (whole passages) and data/rag. Help centres are cut into chunks and ranked as sections, follow-up
+questions asked as flows/rag asks them. Intervals are of the paired difference hybrid minus the better half (BCa
+bootstrap over questions).
 """
 
 import argparse
 import itertools
 import json
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,6 @@ from bakeoff.retrieval.follow_up import joined_question
 from bakeoff.retrieval.fusion import FusionSettings, fuse
 from bakeoff.retrieval.local_index import LocalIndex, LocalIndexWriter
 from bakeoff.retrieval.reading_report import ReadingReport
-from bakeoff.retrieval.sentences import sentence_spans
 
 ROOT = Path(__file__).parent.parent
 GRID = [
@@ -47,6 +47,7 @@ GRID = [
     for values in itertools.product((0.03, 0.05, 0.07), (0.1, 0.15, 0.2), (0.4, 0.5, 0.6), (0.1, 0.2, 0.5))
     for constant in (5.0, 20.0)
 ]
+Asked = tuple[str, set[str]]  # a question and its gold units
 Ranking = Callable[[dict[str, float], dict[str, float]], dict[str, float]]
 
 
@@ -74,6 +75,10 @@ class Task:
         return found
 
 
+def together(name: str, tasks: Sequence[Task]) -> Task:
+    return Task(name, [question for one in tasks for question in one.questions])
+
+
 def by_vectors(similarities: dict[str, float], keywords: dict[str, float]) -> dict[str, float]:
     return dict(sorted(similarities.items(), key=lambda pair: -pair[1]))
 
@@ -94,36 +99,23 @@ def passages_index(folder: Path, texts: Mapping[str, tuple[str, str]]) -> LocalI
     vectors = embedding.embed([chunk.embedding_text for chunk in chunks])
     with LocalIndexWriter(folder, settings) as writer:
         for chunk, vector in zip(chunks, vectors, strict=True):
-            writer.put(Document(chunk.id, chunk.id, "", ()), [chunk], vector[None])
+            writer.put(Document(chunk.id, chunk.id, "", ()), [chunk], [vector[None]])
         writer.publish()
     return LocalIndex(folder)
 
 
-def task(
-    name: str,
-    index: LocalIndex,
-    questions: Sequence[tuple[str, set[str]]],
-    unit: Callable[[Hit], str],
-    *,
-    sentences: bool,
-) -> Task:
+def task(name: str, index: LocalIndex, questions: Sequence[Asked], unit: Callable[[Hit], str]) -> Task:
     embedding = load_embedding()
     vectors = embedding.embed([text for text, _ in questions])
     found = []
     for (text, gold), vector in zip(questions, vectors, strict=True):
         similarities, keywords = index.candidates(text, vector)
-        spans = sentence_spans(text)
-        if sentences and len(spans) > 1:
-            each = [vector, *embedding.embed([text[start:end] for start, end in spans])]
-            rows = dict.fromkeys(row for one in each for row in index.candidates(text, one)[0])
-            cosines = [[hit.similarity or 0.0 for hit in index.hits(rows, one)] for one in each]
-            similarities = dict(zip(rows, map(max, zip(*cosines, strict=True)), strict=True))
         units = dict(zip(similarities, map(unit, index.hits(similarities)), strict=True))
         found.append(Question(gold, units, similarities, keywords))
     return Task(name, found)
 
 
-def choosing(benchmarks: Path, scratch: Path, sentences: bool) -> list[Task]:
+def choosing(benchmarks: Path, scratch: Path) -> list[Task]:
     qnli = rows(benchmarks / "glue/qnli.jsonl")
     rte = rows(benchmarks / "glue/rte.jsonl")
     truthful = rows(benchmarks / "truthfulqa/generation.jsonl")
@@ -151,48 +143,58 @@ def choosing(benchmarks: Path, scratch: Path, sentences: bool) -> list[Task]:
         tasks[f"{name} in pairs"] = [
             (f"{a} {b}", c | d) for (a, c), (b, d) in zip(shuffled[::2], shuffled[1::2], strict=False)
         ]
-    return [task(name, index, found, lambda hit: hit.id, sentences=sentences) for name, found in tasks.items()]
+    return [task(name, index, found, lambda hit: hit.id) for name, found in tasks.items()]
 
 
-def boolq(benchmarks: Path, scratch: Path, sentences: bool) -> Task:
+def boolq(benchmarks: Path, scratch: Path) -> Task:
     passages = {row["id"]: (row["title"], row["text"]) for row in rows(benchmarks / "boolq_rag/passages.jsonl")}
     questions = rows(benchmarks / "boolq_rag/questions.jsonl")
     index = passages_index(scratch / "boolq", passages)
     asked = [(row["question"], {row["gold_passage_id"]}) for row in questions]
-    return task("boolq_rag", index, asked, lambda hit: hit.id, sentences=sentences)
+    return task("boolq_rag", index, asked, lambda hit: hit.id)
 
 
-def travel(scratch: Path, sentences: bool) -> list[Task]:
+def help_centres(folders: Sequence[Path], scratch: Path) -> tuple[LocalIndex, dict[str, list[Asked]]]:
+    """One index of the articles of all folders, and their questions by category."""
+    for folder in folders:
+        shutil.copytree(folder / "articles", scratch / "articles" / folder.name)
     embedding = load_embedding()
     settings = index_settings(embedding)
-    with LocalIndexWriter(scratch / "travel", settings) as writer:
-        build_index(ROOT / "data/rag/articles", writer, embedding, settings, ReadingReport())
-    index = LocalIndex(scratch / "travel")
-    tasks: dict[str, list[tuple[str, set[str]]]] = {}
-    for row in rows(ROOT / "data/rag/questions.jsonl"):
-        if not row["gold"]:
-            continue
-        asked = row["question"]
-        if row["chat_history"]:
-            asked = joined_question(to_messages("", asked, row["chat_history"]))
-        gold = {f"{Path(passage['document']).name}#{passage['heading']}" for passage in row["gold"]}
-        for name in ("data/rag", f"  {row['category']}"):
-            tasks.setdefault(name, []).append((asked, gold))
-    return [
-        task(name, index, found, lambda hit: f"{hit.document}#{' > '.join(hit.heading_path)}", sentences=sentences)
-        for name, found in tasks.items()
-    ]
+    with LocalIndexWriter(scratch / "index", settings) as writer:
+        build_index(scratch / "articles", writer, embedding, settings, ReadingReport())
+    questions: dict[str, list[Asked]] = {}
+    for folder in folders:
+        for row in rows(folder / "questions.jsonl"):
+            if row["gold"]:
+                asked = joined_question(to_messages("", row["question"], row["chat_history"]))
+                gold = {
+                    f"{folder.name}/{Path(passage['document']).name}#{passage['heading']}" for passage in row["gold"]
+                }
+                questions.setdefault(row["category"], []).append((asked, gold))
+    return LocalIndex(scratch / "index"), questions
+
+
+def section(hit: Hit) -> str:
+    return f"{hit.document}#{' > '.join(hit.heading_path)}"
+
+
+def by_category(folders: Sequence[Path], scratch: Path) -> list[Task]:
+    index, questions = help_centres(folders, scratch)
+    return [task(f"  {category}", index, asked, section) for category, asked in questions.items()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--benchmarks", type=Path, default=ROOT.parent / "shared/benchmarks")
-    parser.add_argument("--sentences", action="store_true", help="compare each sentence of a question too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        chosen_on = choosing(options.benchmarks, scratch, options.sentences)
-        reported = [boolq(options.benchmarks, scratch, options.sentences), *travel(scratch, options.sentences)]
+        written = by_category(
+            sorted(path.parent for path in ROOT.glob("data/retrieval/*/articles")), scratch / "written"
+        )
+        chosen_on = [*choosing(options.benchmarks, scratch), *written]
+        travel = by_category([ROOT / "data/rag"], scratch / "travel")
+        reported = [boolq(options.benchmarks, scratch), together("data/rag", travel), *travel]
 
     def quality(settings: FusionSettings) -> float:
         ranking = partial(fuse, settings=settings)
@@ -205,7 +207,7 @@ def main() -> None:
     console.print(f"{quality(FusionSettings()):.4f} in use")
     hybrid = partial(fuse, settings=best[0])
     table = Table("set", "questions", *(f"{side} @1 / @5" for side in ("vectors", "keywords", "hybrid", "difference")))
-    for one in [*chosen_on, *reported]:
+    for one in [*chosen_on, together("data/retrieval", written), *reported]:
         recalls = [[one.recalls(ranking, k) for k in (1, 5)] for ranking in (by_vectors, by_keywords, hybrid)]
         cells = [f"{mean(first):.3f} / {mean(fifth):.3f}" for first, fifth in recalls]
         table.add_row(one.name, str(len(one.questions)), *cells, " / ".join(map(difference, *recalls)))

@@ -49,7 +49,7 @@ def build(work: Path, rows: int) -> dict[str, float]:
                 Chunk(f"{row:016x}", path, (), None, texts[row], 0, 0, "")
                 for row in range(start, min(start + PER_DOCUMENT, rows))
             ]
-            writer.put(Document(path, path, "", ()), chunks, vectors[start : start + len(chunks)])
+            writer.put(Document(path, path, "", ()), chunks, list(vectors[start : start + len(chunks), None]))
         stored = time.perf_counter()
         writer.publish()
     size = sum(path.stat().st_size for path in (work / f"index-{rows}").rglob("*") if path.is_file())

@@ -66,7 +66,7 @@ def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def put(into: AzureSearchWriter, texts: Sequence[str], version: str = "1", path: str = PATH) -> None:
-    into.put(document(version, path), [chunk(text, path) for text in texts], unit_vectors(len(texts)))
+    into.put(document(version, path), [chunk(text, path) for text in texts], list(unit_vectors(len(texts))[:, None]))
 
 
 def texts(service: FakeSearchService) -> list[str]:
@@ -240,7 +240,7 @@ def filled(service: FakeSearchService) -> NDArray[np.float32]:
     """The vectors of the chunks FILLED; the last lies opposite to the first."""
     vectors = unit_vectors(121)
     vectors[120] = -vectors[0]
-    writer(service).put(document(), [chunk(text) for text in FILLED], vectors)
+    writer(service).put(document(), [chunk(text) for text in FILLED], list(vectors[:, None]))
     service.requests.clear()
     return vectors
 

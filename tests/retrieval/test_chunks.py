@@ -36,6 +36,7 @@ def test_a_short_section_is_one_chunk_with_its_provenance():
     assert found.text == "Twenty euros."
     assert found.embedding_text == "Guide > Bags > Fees\n\nTwenty euros."
     assert found.tokens == words(found.embedding_text)
+    assert found.embedding_texts == [found.embedding_text]
 
 
 def test_a_title_that_is_the_top_heading_is_said_once():
@@ -192,6 +193,20 @@ def _covered(document: Document, chunks: list[Chunk]) -> list[bool]:
     return covered
 
 
+def test_tables_are_embedded_without_their_marks_and_row_by_row():
+    table = pipe_table([["Fare", "Bags | pets"], ["Saver", "0"], ["Flex", "2"]])
+    lone = pipe_table([["Desk", "Opens"], ["Brennick", "06:00"]])
+    document = _document(Section(("Bags", "Fees"), None, f"By fare:\n\n{table}\n\nA | B means either.\n\n{lone}"))
+    (found,) = chunk(document, words)
+    assert table in found.text
+    assert found.embedding_texts == [
+        "Guide > Bags > Fees\n\nBy fare:\n\nFare Bags \\| pets\nSaver 0\nFlex 2\n\nA | B means either.\n\n"
+        "Desk Opens\nBrennick 06:00",
+        "Guide > Bags > Fees\n\nFare Bags \\| pets\nSaver 0",
+        "Guide > Bags > Fees\n\nFare Bags \\| pets\nFlex 2",
+    ]
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_random_documents_lose_nothing_and_keep_the_limits(seed: int):
     generator = random.Random(seed)
@@ -205,6 +220,6 @@ def test_random_documents_lose_nothing_and_keep_the_limits(seed: int):
     assert [c.start for c in chunks] == sorted(c.start for c in chunks)
     for c in chunks:
         assert c.text.strip() == c.text != ""
-        assert c.tokens == count(c.embedding_text) <= max_tokens
+        assert c.tokens == count(f"{c.context}\n\n{c.text}" if c.context else c.text) <= max_tokens
     covered = zip(_covered(document, chunks), document.text, strict=True)
     assert all(seen or char.isspace() for seen, char in covered)

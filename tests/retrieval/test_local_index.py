@@ -71,6 +71,25 @@ def test_every_hit_of_a_hybrid_search_has_its_cosine(documents: Path, tmp_path: 
         )
 
 
+def test_a_table_is_as_similar_as_its_best_row_and_comes_once(tmp_path: Path):
+    rows = "\n".join(f"| fee of zone {n} | {n} EUR |" for n in range(20, 32))
+    (tmp_path / "documents").mkdir()
+    for name in ("north", "south"):
+        text = f"# {name}\n\n| What | Price |\n| --- | --- |\n{rows}\n"
+        (tmp_path / "documents" / f"{name}.md").write_text(text, encoding="utf-8")
+    embedding = FakeEmbedding(dimension=256)
+    settings = index_settings(embedding, 100, 10)
+    with LocalIndexWriter(tmp_path / "index", settings) as writer:
+        build_index(tmp_path / "documents", writer, embedding, settings, ReadingReport())
+    index = LocalIndex(tmp_path / "index")
+    vector = embedding.embed(["north fee of zone 27"])[0]
+    (first, second) = index.search("", vector, 2)
+    assert (first.document, second.document) == ("north.md", "south.md")
+    assert len({hit.id for hit in index.search("", vector, 50)}) == len(index.search("", vector, 50)) == index.chunks
+    best = embedding.embed(["north\n\nWhat Price\nfee of zone 27 27 EUR"])[0]
+    assert first.similarity == first.score == pytest.approx(float(best @ vector), abs=1e-3)
+
+
 def scattered(count: int, dimension: int = 64) -> np.ndarray:
     """Unit vectors in 40 clusters."""
     random = np.random.default_rng(0)
@@ -82,7 +101,7 @@ def scattered(count: int, dimension: int = 64) -> np.ndarray:
 def indexed(folder: Path, vectors: np.ndarray) -> LocalIndex:
     chunks = [Chunk(str(row), "d", (), None, f"text {row}", 0, 0, "") for row in range(len(vectors))]
     with LocalIndexWriter(folder, IndexSettings("fake", "test", "1", vectors.shape[1], 60, 10)) as writer:
-        writer.put(Document("d", "d", "0", ()), chunks, vectors)
+        writer.put(Document("d", "d", "0", ()), chunks, list(vectors[:, None]))
         writer.publish()
     return LocalIndex(folder)
 

@@ -69,13 +69,15 @@ def test_sentences_get_the_first_passage_that_supports_them():
     assert attribute("I don't know.", passages, lambda *_: True) == "I don't know."
 
 
-def test_a_follow_up_is_searched_with_the_exchange_before_it():
+def test_a_follow_up_is_searched_with_the_questions_before_it_and_the_last_answer():
     conversation = [
+        Message("user", "First?"),
+        Message("assistant", "First."),
         Message("user", "Old?"),
         Message("assistant", "Old."),
         Message("user", "How heavy may a bag be?"),
         Message("assistant", "8 kg."),
         Message("user", "And on a train?"),
     ]
-    assert joined_question(conversation) == "How heavy may a bag be? 8 kg. And on a train?"
+    assert joined_question(conversation) == "And on a train? How heavy may a bag be? Old? 8 kg."
     assert joined_question(conversation[-1:]) == "And on a train?"

@@ -45,9 +45,9 @@ Question: What is the price of a tyre?""",
 def rewrite(question: str, chat_history: Sequence[Any], how: str, model: str, connection: Any = None) -> str:
     """A follow-up question as it is searched for.
 
-    how: `history` puts the last exchange before it, `model` asks the model to rewrite it. Where the model gives
-    nothing or fails on this row, the last exchange is used. Raises UserErrorException for another `how` and where no
-    row can succeed.
+    how: `history` adds the conversation's last turns (`joined_question`), `model` asks the model to rewrite it. Where
+    the model gives nothing or fails on this row, it is as with `history`. Raises UserErrorException for another `how`
+    and where no row can succeed.
     """
     if how not in ("history", "model"):
         raise UserErrorException(f"rewrite is {how!r}: use history or model")

@@ -46,7 +46,10 @@ class AzureSearchWriter:
     def known(self) -> dict[str, str]:
         return {path: sha256 for path, sha256 in self._all_documents().items() if sha256 != PENDING}
 
-    def put(self, document: Document, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+    def texts(self, chunk: Chunk) -> list[str]:
+        return [chunk.embedding_text]  # the index has one vector a passage
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> None:
         old = self._chunk_keys(document.path)
         self._mark(document.path, PENDING)
         new = [
@@ -59,9 +62,9 @@ class AzureSearchWriter:
                 "context": chunk.context,
                 "text": chunk.text,
                 "position": position,
-                "vector": vector.tolist(),
+                "vector": own[0].tolist(),
             }
-            for position, (chunk, vector) in enumerate(zip(chunks, vectors, strict=True))
+            for position, (chunk, own) in enumerate(zip(chunks, vectors, strict=True))
         ]
         gone = old - {chunk.id for chunk in chunks}
         self._send([*new, *(_delete(key) for key in sorted(gone))])

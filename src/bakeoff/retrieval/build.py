@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from bakeoff.errors import InputError
 from bakeoff.models.embedding import EmbeddingModel
@@ -98,7 +101,8 @@ def _batches(
 def _put(batch: Sequence[Cut], writer: IndexWriter, embedding: EmbeddingModel, report: ReadingReport) -> Iterator[Cut]:
     """Embed and write; what the model refuses is tried document by document, so that only its own one is left out."""
     try:
-        vectors = embedding.embed([piece.embedding_text for _, own in batch for piece in own])
+        texts = [writer.texts(piece) for _, own in batch for piece in own]
+        flat = embedding.embed([text for own in texts for text in own])
     except InputError as error:
         if len(batch) > 1:
             for cut in batch:
@@ -107,8 +111,8 @@ def _put(batch: Sequence[Cut], writer: IndexWriter, embedding: EmbeddingModel, r
             report.read -= 1
             report.refuse(batch[0][0].path, f"cannot be embedded: {error}")
         return
-    start = 0
+    ends = np.cumsum([len(own) for own in texts])
+    vectors = iter(np.split(flat, ends[:-1]))
     for document, own in batch:
-        writer.put(document, own, vectors[start : start + len(own)])
-        start += len(own)
+        writer.put(document, own, list(islice(vectors, len(own))))
         yield document, own

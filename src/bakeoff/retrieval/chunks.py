@@ -11,6 +11,7 @@ from bakeoff.errors import InputError
 from bakeoff.retrieval.documents import Document
 from bakeoff.retrieval.sections import Section
 from bakeoff.retrieval.sentences import sentence_spans
+from bakeoff.retrieval.tables import rows_of, without_marks
 from bakeoff.retrieval.units import Unit, units_of
 
 CountTokens = Callable[[str], int]
@@ -27,7 +28,7 @@ class Chunk:
     id: 16 hex digits, the same as long as the document's path, the chunk's context and text, and how often they came
     before in the document are the same; edits elsewhere leave it alone. document: the document's path. page: where it
     begins, 1-based. text: for people and prompts. start: offset in `Document.text` of its first character, repeated
-    table headers aside. tokens: of `embedding_text`. context: title and headings, the outer ones left out where they
+    table headers aside. tokens: of context and text. context: title and headings, the outer ones left out where they
     would take more than a quarter of the limit.
     """
 
@@ -42,8 +43,13 @@ class Chunk:
 
     @property
     def embedding_text(self) -> str:
-        """The context, a blank line and the text: what to embed and to index."""
-        return _embedding_text(self.context, self.text)
+        """The context, a blank line and the text without the marks of tables, which blur a mean of token vectors."""
+        return _with_context(self.context, without_marks(self.text))
+
+    @property
+    def embedding_texts(self) -> list[str]:
+        """`embedding_text`, then each row of its tables by itself: a whole table is like none of its rows."""
+        return [self.embedding_text, *(_with_context(self.context, row) for row in rows_of(self.text))]
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int = 200, 
     """Cut a document at headings and pages, then paragraphs and table rows, sentences, words.
 
     count_tokens: of the embedding model; special tokens counted or not, as the limit is meant. max_tokens: most tokens
-    of `Chunk.embedding_text`; a text has at most 25 characters for each of them, too. overlap: most tokens that a
+    of context and text; a text has at most 25 characters for each of them, too. overlap: most tokens that a
     chunk repeats of the text before it within a section (whole sentences, else words); a table cut in two repeats its
     header row instead. Sections under a tenth of the limit are joined with a following sibling as small, or with the
     first section below them. Raises InputError for limits
@@ -76,7 +82,7 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int = 200, 
     for part in _parts(document, count_tokens, max_tokens):
         context = _context(document.title, part.heading_path, count_tokens, int(max_tokens * _MOST_CONTEXT))
         for start, text in _cut(part, context, count_tokens, max_tokens, overlap):
-            whole = _embedding_text(context, text)
+            whole = _with_context(context, text)
             content = f"{document.path}\0{part.page}\0{whole}"
             identity = hashlib.sha256(f"{content}\0{seen[content]}".encode()).hexdigest()[:16]
             seen[content] += 1
@@ -87,7 +93,7 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int = 200, 
     return chunks
 
 
-def _embedding_text(context: str, text: str) -> str:
+def _with_context(context: str, text: str) -> str:
     return f"{context}\n\n{text}" if context else text
 
 
@@ -118,7 +124,7 @@ def _parts(document: Document, count_tokens: CountTokens, max_tokens: int) -> It
             if (
                 _are_near(waiting, section)
                 and (is_small or inside)
-                and count_tokens(_embedding_text(context, joined.text)) <= max_tokens
+                and count_tokens(_with_context(context, joined.text)) <= max_tokens
             ):
                 part = joined
             else:
@@ -160,7 +166,7 @@ def _cut(
 
     def fits(text: str) -> bool:
         short = len(text) <= max_tokens * _MOST_CHARACTERS
-        return short and count_tokens(_embedding_text(context, text)) <= max_tokens
+        return short and count_tokens(_with_context(context, text)) <= max_tokens
 
     if part.whole or fits(part.text):
         yield 0 if part.whole else len(part.text) - len(part.text.lstrip()), part.text.strip()

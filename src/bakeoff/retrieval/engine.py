@@ -36,8 +36,9 @@ class Hit:
     """A passage that was found.
 
     id, document, heading_path, page, context, text: as in bakeoff.retrieval.chunks.Chunk. score: what it was ranked
-    by, comparable within one result only. similarity: cosine of question and passage, -1 to 1; None where the engine
-    did not compare vectors (keyword search).
+    by, comparable within one result only. similarity: cosine of question and passage, -1 to 1, in a local index the
+    best of the whole passage and the rows of its tables; None where the engine did not compare vectors (keyword
+    search).
     """
 
     id: str
@@ -70,8 +71,12 @@ class IndexWriter(Protocol):
         """SHA-256 by path of the documents that are in the index completely."""
         ...
 
-    def put(self, document: Document, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
-        """Take a document in, in place of what was there of its path. vectors: [len(chunks), dimension]."""
+    def texts(self, chunk: Chunk) -> list[str]:
+        """What to embed of a chunk, at least one text."""
+        ...
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> None:
+        """Take a document in, in place of what was there of its path. vectors: of each chunk [texts, dimension]."""
         ...
 
     def remove(self, path: str) -> None:

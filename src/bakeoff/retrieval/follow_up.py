@@ -12,11 +12,14 @@ _MOST_TOKENS = 96
 
 
 def joined_question(conversation: Sequence[Message]) -> str:
-    """The last exchange and the question after it, for a search: no model needed.
+    """The question, those of the two exchanges before it and the last answer, for a search: no model needed.
 
-    conversation: user and assistant messages in turn, ending with the question.
+    conversation: user and assistant messages in turn, ending with the question. What matters most comes first: an
+    embedding model reads the beginning of a long text only, and keyword search the first words.
     """
-    return " ".join(message.text.strip() for message in conversation[-3:])
+    questions = [message.text.strip() for message in conversation[::-2]]
+    answers = [message.text.strip() for message in conversation[-2::-2]]
+    return " ".join([*questions[:3], *answers[:1]])
 
 
 def rewritten_question(conversation: Sequence[Message], model: ChatModel) -> Completion:

@@ -96,7 +96,7 @@ class LocalIndex:
         """What hybrid search fuses, by row: similarities of the first `count` of both sides, and keyword scores."""
         keywords = self._keywords.search(text, count)
         rows = list(dict.fromkeys([*self._vectors.search(vector, count), *keywords]))
-        return dict(zip(rows, (self._store.vectors(rows) @ vector).tolist(), strict=True)), keywords
+        return self._store.similarities(rows, vector), keywords
 
 
 class LocalIndexWriter:
@@ -151,7 +151,10 @@ class LocalIndexWriter:
         finally:
             current.close()
 
-    def put(self, document: Document, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+    def texts(self, chunk: Chunk) -> list[str]:
+        return chunk.embedding_texts
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> None:
         self._open_store().put(document.path, document.sha256, chunks, vectors)
 
     def remove(self, path: str) -> None:

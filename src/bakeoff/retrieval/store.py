@@ -65,16 +65,16 @@ class Store:
         """SHA-256 by path."""
         return dict(self._fetch("select path, sha256 from documents"))
 
-    def put(self, path: str, sha256: str, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
-        """Replace a document, all of it or nothing."""
+    def put(self, path: str, sha256: str, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> None:
+        """Replace a document, all of it or nothing. vectors: of each chunk one or more, [vectors, dimension]."""
         with self._failures_in_words(), self._connection as connection:
             connection.execute("delete from chunks where path = ?", (path,))
             connection.execute("insert or replace into documents values (?, ?)", (path, sha256))
             connection.executemany(
                 "insert into chunks (path, id, heading_path, page, context, text, vector) values (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (path, c.id, json.dumps(c.heading_path), c.page, c.context, c.text, vector.tobytes())
-                    for c, vector in zip(chunks, vectors.astype(_STORED), strict=True)
+                    (path, c.id, json.dumps(c.heading_path), c.page, c.context, c.text, own.astype(_STORED).tobytes())
+                    for c, own in zip(chunks, vectors, strict=True)
                 ),
             )
 
@@ -92,10 +92,16 @@ class Store:
         """The row numbers of all chunks, ascending."""
         return np.array([row for (row,) in self._fetch("select row from chunks order by row")], np.int64)
 
-    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        """[len(rows), dimension], in the order of the rows, which must all exist."""
+    def vectors(self, rows: Sequence[int], dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """All vectors of these rows, [vectors, dimension], and the row of each. The rows must all exist."""
+        found = self._fetch(f"select row, vector from chunks where row in ({_listed(rows)})")
+        vectors = [_read(blob, dimension) for _, blob in found]
+        return np.repeat([row for row, _ in found], [len(own) for own in vectors]), np.concatenate(vectors)
+
+    def similarities(self, rows: Sequence[int], query: NDArray[np.float32]) -> dict[int, float]:
+        """The cosine of the query with the nearest vector of each row, in the order of the rows."""
         found = dict(self._fetch(f"select row, vector from chunks where row in ({_listed(rows)})"))
-        return np.stack([np.frombuffer(found[row], _STORED) for row in rows]).astype(np.float32)
+        return {row: _similarity(found[row], query) for row in rows}
 
     def texts(self) -> Iterator[tuple[int, str, str]]:
         """Row, context and text of every chunk."""
@@ -114,7 +120,7 @@ class Store:
         hits = []
         for row, score in scores.items():
             (identity, path, heading_path, page, context, text), vector = found[row]
-            similarity = None if query is None else float(np.frombuffer(vector, _STORED).astype(np.float32) @ query)
+            similarity = None if query is None else _similarity(vector, query)
             hits.append(Hit(identity, path, tuple(json.loads(heading_path)), page, context, text, score, similarity))
         return hits
 
@@ -131,6 +137,14 @@ class Store:
                 f"{self._path} cannot be used ({error}): unless the disk is full or protected, the file is damaged; "
                 "make the index again in a new folder"
             ) from error
+
+
+def _read(blob: bytes, dimension: int) -> NDArray[np.float32]:
+    return np.frombuffer(blob, _STORED).reshape(-1, dimension).astype(np.float32)
+
+
+def _similarity(blob: bytes, query: NDArray[np.float32]) -> float:
+    return float((_read(blob, len(query)) @ query).max())
 
 
 def _listed(rows: Sequence[int] | Mapping[int, float]) -> str:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 _RULE = re.compile(r"\|( --- \|)+")
+_PIPE = re.compile(r"\s*(?<!\\)\|\s*")
 
 
 def pipe_table(rows: Sequence[Sequence[str]]) -> str:
@@ -30,3 +32,24 @@ def is_table(block: str) -> bool:
     """Whether a block of text is a table as `pipe_table` writes it."""
     lines = block.split("\n")
     return len(lines) > 2 and _RULE.fullmatch(lines[1]) is not None and all(line.startswith("|") for line in lines)
+
+
+def without_marks(text: str) -> str:
+    """The text with its table rows as plain lines: cells with a blank between, no pipes, no rule below the header."""
+    return "\n".join(
+        " ".join(_PIPE.split(line)).strip() if line.startswith("|") else line
+        for line in text.split("\n")
+        if _RULE.fullmatch(line) is None
+    )
+
+
+def rows_of(text: str) -> list[str]:
+    """Each row of each table in a text, as plain lines: the header, then the row. None of a table of a single row."""
+    found = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if number and _RULE.fullmatch(line):
+            rows = list(takewhile(lambda row: row.startswith("|"), lines[number + 1 :]))
+            if len(rows) > 1:
+                found += [without_marks(f"{lines[number - 1]}\n{row}") for row in rows]
+    return found

@@ -30,16 +30,19 @@ def build_vectors(store: Store, path: Path, dimension: int) -> None:
     index.cp.niter = 8
     index.cp.min_points_per_centroid = 1
     sample = np.random.default_rng(0).choice(rows, min(len(rows), _TRAINING * lists), replace=False)
-    index.train(_read(store, np.sort(sample)))
+    index.train(_read(store, np.sort(sample), dimension)[1])
     for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        index.add_with_ids(_read(store, block), block)
+        owners, vectors = _read(store, rows[start : start + _BLOCK], dimension)
+        index.add_with_ids(vectors, owners)
     faiss.write_index(index, str(path))
 
 
-def _read(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    blocks = [rows[start : start + _BLOCK].tolist() for start in range(0, len(rows), _BLOCK)]
-    return np.concatenate([store.vectors(block) for block in blocks])
+def _read(store: Store, rows: NDArray[np.int64], dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    blocks = [
+        store.vectors(rows[start : start + _BLOCK].tolist(), dimension) for start in range(0, len(rows), _BLOCK)
+    ]
+    owners, vectors = zip(*blocks, strict=True)
+    return np.concatenate(owners), np.concatenate(vectors)
 
 
 class Vectors:
@@ -55,6 +58,14 @@ class Vectors:
         self._index = index
 
     def search(self, vector: NDArray[np.float32], top_k: int) -> dict[int, float]:
-        """Cosine by row, best first, at most top_k."""
-        scores, rows = self._index.search(vector[None], top_k)
-        return {int(row): float(score) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0}
+        """Cosine by row, that of its nearest vector, best first, at most top_k."""
+        count = top_k
+        while True:
+            scores, rows = self._index.search(vector[None], count)
+            found: dict[int, float] = {}
+            for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True):
+                if row >= 0:
+                    found.setdefault(row, score)
+            if len(found) >= top_k or rows[0][-1] < 0:
+                return dict(list(found.items())[:top_k])
+            count *= 4  # several of the nearest vectors were of one row

@@ -1,0 +1,71 @@
+"""The promises that data/retrieval/README.md makes."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "data" / "retrieval"
+COLUMNS = ["id", "category", "question", "chat_history", "ground_truth", "gold"]
+COUNTS = {"single_hop": 30, "table": 20, "multi_hop": 28, "conversational": 12}
+GOLD = {"multi_hop": {2, 3}}
+
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/questions.jsonl"))
+
+
+def rows_of(name: str) -> list[dict[str, Any]]:
+    lines = (FOLDER / name / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def sections_of(name: str) -> dict[tuple[str, str], str]:
+    """The text below each heading path, by document and path."""
+    found = {}
+    for path in (FOLDER / name / "articles").glob("*.md"):
+        title, *parts = re.split(r"^#{1,2} ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        title, _, introduction = title.partition("\n")
+        found[f"articles/{path.name}", title] = introduction
+        for part in parts:
+            heading, _, body = part.partition("\n")
+            found[f"articles/{path.name}", f"{title} > {heading}"] = body
+    return found
+
+
+def test_the_readme_counts_the_folders_and_their_questions():
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(\w+)` \| .+ \| (\d+) \| (\d+) \|$", readme, re.MULTILINE)
+    counted = [
+        (name, str(len(list((FOLDER / name / "articles").glob("*.md")))), str(len(rows_of(name)))) for name in NAMES
+    ]
+    assert sorted(table) == counted
+    assert f"{sum(len(rows_of(name)) for name in NAMES)} questions" in readme
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_have_the_columns_and_come_once(name: str):
+    rows = rows_of(name)
+    assert Counter(row["category"] for row in rows) == COUNTS
+    for row in rows:
+        assert list(row) == COLUMNS, row["id"]
+        assert re.fullmatch(rf"{row['category']}-\d{{3}}", row["id"])
+        assert row["question"].strip() and row["ground_truth"].strip(), row["id"]
+        assert bool(row["chat_history"]) == (row["category"] == "conversational"), row["id"]
+        for turn in row["chat_history"]:
+            assert turn["inputs"]["question"].strip() and turn["outputs"]["answer"].strip(), row["id"]
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert len({(row["question"], json.dumps(row["chat_history"])) for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gold_sections_exist_and_tables_are_there(name: str):
+    sections = sections_of(name)
+    for row in rows_of(name):
+        gold = [(passage["document"], passage["heading"]) for passage in row["gold"]]
+        assert set(gold) <= sections.keys(), row["id"]
+        assert len(set(gold)) == len(gold), row["id"]
+        assert len(gold) in GOLD.get(row["category"], {1}), row["id"]
+        if row["category"] == "table":
+            assert "\n|---" in sections[gold[0]], row["id"]
