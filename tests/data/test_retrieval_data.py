@@ -51,10 +51,11 @@ def test_rows_have_the_columns_and_come_once(name: str):
     for row in rows:
         assert list(row) == COLUMNS, row["id"]
         assert re.fullmatch(rf"{row['category']}-\d{{3}}", row["id"])
-        assert row["question"].strip() and row["ground_truth"].strip(), row["id"]
+        assert all(row[field].strip() for field in ("question", "ground_truth")), row["id"]
         assert bool(row["chat_history"]) == (row["category"] == "conversational"), row["id"]
-        for turn in row["chat_history"]:
-            assert turn["inputs"]["question"].strip() and turn["outputs"]["answer"].strip(), row["id"]
+        turns = row["chat_history"]
+        assert all(turn["inputs"]["question"].strip() for turn in turns), row["id"]
+        assert all(turn["outputs"]["answer"].strip() for turn in turns), row["id"]
     assert len({row["id"] for row in rows}) == len(rows)
     assert len({(row["question"], json.dumps(row["chat_history"])) for row in rows}) == len(rows)
 

@@ -295,7 +295,7 @@ def test_a_folder_with_something_else_is_not_touched(documents: Path, tmp_path: 
     assert [path.name for path in (tmp_path / "index").iterdir()] == ["diary.txt"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": 1}', '{"format": 99}'])
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": 1}', '{"format": 2}', '{"format": 99}'])
 def test_a_damaged_manifest_is_named(documents: Path, tmp_path: Path, content: str):
     build(documents, tmp_path / "index")
     (tmp_path / "index" / "index.json").write_text(content)

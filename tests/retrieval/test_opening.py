@@ -4,7 +4,7 @@ import pytest
 from fake_embedding import FakeEmbedding
 
 from bakeoff.errors import InputError
-from bakeoff.retrieval import opening
+from bakeoff.retrieval import local_index, opening
 from bakeoff.retrieval.build import build_index, index_settings
 from bakeoff.retrieval.local_index import LocalIndexWriter
 from bakeoff.retrieval.opening import open_index
@@ -40,6 +40,19 @@ def test_changed_documents_are_indexed_again(tmp_path: Path, cache: Path):
     (folder / "ferry.md").write_text("The ferry leaves from pier 12 now.", encoding="utf-8")
     assert "12" in open_index("articles", tmp_path, embedding).search("pier", None, 1)[0].text
     assert len(list(cache.iterdir())) == 2
+
+
+def test_an_index_of_an_older_format_is_not_taken_from_the_cache(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    embedding = FakeEmbedding()
+    for place, form in (("one", local_index.FORMAT - 1), ("two", local_index.FORMAT)):
+        for module in (opening, local_index):
+            monkeypatch.setattr(module, "FORMAT", form)
+        documents(tmp_path / place / "articles")
+        assert open_index("articles", tmp_path / place, embedding).search("pier", None, 1)
+    assert len(list(cache.iterdir())) == 2
+    assert len(embedding.embedded) == 2
 
 
 def test_an_index_is_opened_once_and_again_when_it_is_replaced(tmp_path: Path):

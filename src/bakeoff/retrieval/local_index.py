@@ -33,7 +33,7 @@ Part = TypeVar("Part")
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2  # 1 had one vector a chunk, with the marks of its tables
 CANDIDATES = 50  # of each side that hybrid search fuses
 
 MANIFEST = "index.json"

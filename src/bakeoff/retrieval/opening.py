@@ -10,7 +10,7 @@ from bakeoff.errors import InputError
 from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.retrieval.build import build_index, index_settings
 from bakeoff.retrieval.engine import SearchEngine
-from bakeoff.retrieval.local_index import MANIFEST, LocalIndex, LocalIndexWriter, is_index
+from bakeoff.retrieval.local_index import FORMAT, MANIFEST, LocalIndex, LocalIndexWriter, is_index
 from bakeoff.retrieval.reading_report import ReadingReport
 
 AZURE = "azure-search:"
@@ -60,7 +60,7 @@ def _indexed(documents: Path, embedding: EmbeddingModel | None) -> Path:
     state = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
     if state not in _indexes:
         settings = index_settings(embedding)
-        contents = hashlib.sha256(repr(settings).encode())
+        contents = hashlib.sha256(f"{FORMAT} {settings!r}".encode())
         for path in files:
             contents.update(f"{path.relative_to(documents).as_posix()}\0".encode())
             contents.update(hashlib.sha256(path.read_bytes()).digest())

@@ -38,9 +38,7 @@ def build_vectors(store: Store, path: Path, dimension: int) -> None:
 
 
 def _read(store: Store, rows: NDArray[np.int64], dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    blocks = [
-        store.vectors(rows[start : start + _BLOCK].tolist(), dimension) for start in range(0, len(rows), _BLOCK)
-    ]
+    blocks = [store.vectors(rows[start : start + _BLOCK].tolist(), dimension) for start in range(0, len(rows), _BLOCK)]
     owners, vectors = zip(*blocks, strict=True)
     return np.concatenate(owners), np.concatenate(vectors)
 
