@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from article_sections import Section, sections_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "rag"
 COLUMNS = ["id", "category", "question", "chat_history", "ground_truth", "aliases", "gold", "answerable"]
@@ -100,7 +101,6 @@ COMPUTED = {
 }
 
 Row = dict[str, Any]
-Section = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +115,8 @@ def articles() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def sections(articles: dict[str, str]) -> dict[Section, str]:
-    """The text below each heading path, by document and path."""
-    found: dict[Section, str] = {}
-    for document, text in articles.items():
-        title, *parts = re.split(r"^#{1,2} ", text, flags=re.MULTILINE)[1:]
-        title, _, introduction = title.partition("\n")
-        found[document, title] = introduction
-        for part in parts:
-            heading, _, body = part.partition("\n")
-            found[document, f"{title} > {heading}"] = body
-    return found
+def sections() -> dict[Section, str]:
+    return sections_of(FOLDER)
 
 
 def gold_texts(row: Row, sections: dict[Section, str]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from article_sections import sections_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "retrieval"
 COLUMNS = ["id", "category", "question", "chat_history", "ground_truth", "gold"]
@@ -19,19 +20,6 @@ NAMES = sorted(path.parent.name for path in FOLDER.glob("*/questions.jsonl"))
 def rows_of(name: str) -> list[dict[str, Any]]:
     lines = (FOLDER / name / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
-
-
-def sections_of(name: str) -> dict[tuple[str, str], str]:
-    """The text below each heading path, by document and path."""
-    found = {}
-    for path in (FOLDER / name / "articles").glob("*.md"):
-        title, *parts = re.split(r"^#{1,2} ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-        title, _, introduction = title.partition("\n")
-        found[f"articles/{path.name}", title] = introduction
-        for part in parts:
-            heading, _, body = part.partition("\n")
-            found[f"articles/{path.name}", f"{title} > {heading}"] = body
-    return found
 
 
 def test_the_readme_counts_the_folders_and_their_questions():
@@ -62,7 +50,7 @@ def test_rows_have_the_columns_and_come_once(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gold_sections_exist_and_tables_are_there(name: str):
-    sections = sections_of(name)
+    sections = sections_of(FOLDER / name)
     for row in rows_of(name):
         gold = [(passage["document"], passage["heading"]) for passage in row["gold"]]
         assert set(gold) <= sections.keys(), row["id"]

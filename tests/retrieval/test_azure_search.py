@@ -462,3 +462,8 @@ def test_a_sign_in_that_does_not_work_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("azure.identity.DefaultAzureCredential", NobodySignedIn)
     with pytest.raises(EndpointError, match=r"no Entra ID sign-in works here \(no account here\).*az login"):
         AzureSearchEngine(AzureSearchTarget("https://127.0.0.1:9", max_retries=0), "help")
+
+
+def test_a_passage_has_one_vector_whatever_tables_it_holds(service: FakeSearchService):
+    passage = chunk("| Fare | Bags |\n| --- | --- |\n| Saver | 0 |\n| Flex | 2 |")
+    assert writer(service).texts(passage) == ["Fees > Bags\n\nFare Bags\nSaver 0\nFlex 2"]
