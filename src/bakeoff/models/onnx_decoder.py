@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bakeoff.catalog.genai_folder import LOGITS_FROM
 from bakeoff.errors import BakeoffError, ModelCorruptError
-from bakeoff.models.onnx_pages import release
+from bakeoff.models.onnx_pages import given_back
 from bakeoff.models.onnx_runtime import open_session, thread_count
 
 NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -100,8 +100,8 @@ def open_decoder(folder: Path) -> Decoder | None:
         or not config.get("search", {}).get("past_present_share_buffer")
     ):
         return None
-    session = _session(folder / decoder["filename"])
-    release(folder)
+    with given_back(folder):
+        session = _session(folder / decoder["filename"])
     past_to_present = _caches(decoder)
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     if not inputs.keys() <= {"input_ids", "attention_mask", "position_ids", *past_to_present}:
