@@ -166,6 +166,19 @@ def test_a_search_that_fails_for_all_rows_stops(monkeypatch: pytest.MonkeyPatch,
         find()
 
 
+def test_a_question_that_cannot_be_embedded_is_a_row_with_an_error(monkeypatch: pytest.MonkeyPatch):
+    class Strict(Embedding):
+        def embed(self, texts: Any) -> Any:
+            if len(texts[0]) > 10:
+                raise InputError("text 1 to embed is too long")
+            return super().embed(texts)
+
+    use(monkeypatch, engine=Engine(hit(0.5)))
+    monkeypatch.setattr(promptflow_rag, "load_embedding", lambda *_: Strict())
+    assert find("How heavy may it be?")["retrieval"]["error"] == "text 1 to embed is too long"
+    assert not find("How heavy?")["retrieval"]["error"]
+
+
 def test_an_index_of_another_embedding_model_stops_all_but_keyword_search(monkeypatch: pytest.MonkeyPatch):
     engine = Engine(hit(None))
     engine.settings = replace(Engine.settings, embedding="other")
@@ -266,6 +279,19 @@ def test_citations_are_put_in_where_there_are_none():
     assert done["completion"]["text"] == "A bag may weigh 8 kg."
     assert cited("A bag may weigh 9 kg.")["citations"]["source"] == "none"
     assert cited("A bag may weigh 8 kg.", put_in=False)["citations"]["source"] == "none"
+
+
+def test_without_an_embedding_model_the_answer_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def missing(*_: Any) -> None:
+        raise ModelNotFoundError("no such model")
+
+    monkeypatch.setattr(promptflow_rag, "load_embedding", missing)
+    done = cited("A bag may weigh 8 kg.")
+    assert done["answer"] == "A bag may weigh 8 kg."
+    assert done["citations"]["source"] == "none"
+    assert "no such model" in caplog.text
 
 
 def test_without_a_model_call_the_answer_is_that_it_does_not_know():

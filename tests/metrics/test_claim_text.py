@@ -24,6 +24,7 @@ from bakeoff.metrics.claim_text import content_words, is_negated, names_in, stem
         ("a 10-night stay", "10 nights"),
         ("14,000 points", "14000"),
         ("2 working days", "2"),
+        ("\u017fix days", "6 days"),  # the long s of old print
     ],
 )
 def test_one_value_in_two_notations(one, other):

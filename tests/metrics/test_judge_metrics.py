@@ -161,14 +161,20 @@ def test_aggregate_counts_failures_and_leaves_out_what_was_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "problem"),
+    ("labels", "usable", "problem"),
     [
-        ({"relevance": 6}, "the label relevance is 6"),
-        ({"preference": "first"}, "the label preference is 'first'"),
-        ([5], "the labels are a list"),
-        ({"relevance": 5, "preference": "tie", "note": "x"}, ""),
+        ({"relevance": 6, "fluency": 2}, {"fluency": 2}, "the label relevance is 6: use an integer from 1 to 5"),
+        ({"preference": "first"}, {}, "the label preference is 'first': use answer, other, tie"),
+        ([5], {}, "the labels are a list, not an object"),
+        ({"relevance": 5, "fluency": None}, {"relevance": 5}, ""),
+        ({"relevance": 5, "preference": "tie", "note": "x"}, {"relevance": 5, "preference": "tie", "note": "x"}, ""),
     ],
 )
-def test_labels(labels: Any, problem: str) -> None:
-    assert problem in judge.label_problem(labels)
-    assert bool(problem) == bool(judge.label_problem(labels))
+def test_labels(labels: Any, usable: dict[str, Any], problem: str) -> None:
+    assert judge.read_labels(labels) == (usable, problem)
+
+
+def test_rows_with_wrong_labels_are_counted() -> None:
+    good, wrong = row(0, labels_problem=""), row(1, labels_problem="the label fluency is 9")
+    assert judge.aggregate([good, wrong])["label_problems"] == 1
+    assert "label_problems" not in judge.aggregate([good])

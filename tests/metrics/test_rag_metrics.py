@@ -120,6 +120,7 @@ def test_the_same_file_under_a_longer_or_shorter_path(document):
 
 def test_paths_that_only_end_alike_are_different_files():
     assert not covers(Passage(1, "max.md", "X", "", ""), Gold("x.md", "X"))
+    assert not covers(Passage(1, "fees/index.md", "X", "", ""), Gold("index.md", "X"))
     assert not covers(Passage(1, "b/x.md", "X", "", ""), Gold("a/x.md", "X"))
 
 

@@ -71,6 +71,23 @@ def test_a_200_mb_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Mon
     assert opened == ["small.txt"]
 
 
+def test_a_file_that_only_a_link_names_is_read(tmp_path: Path):
+    """As Kubernetes mounts a ConfigMap."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "fees.md").write_text("A dog costs 40 euros.")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "fees.md").symlink_to("..data/fees.md")
+    (tmp_path / "LICENSE").write_text("MIT")
+    (tmp_path / "licence.txt").symlink_to("LICENSE")
+    (tmp_path / "no-text").symlink_to("LICENSE")
+    documents, report = _read(tmp_path)
+    assert {path: document.text for path, document in documents.items()} == {
+        "fees.md": "A dog costs 40 euros.",
+        "licence.txt": "MIT",
+    }
+    assert report.unknown == {"": 2}
+
+
 def test_links_are_not_followed(tmp_path: Path):
     corpus, outside = tmp_path / "corpus", tmp_path / "outside"
     corpus.mkdir()
@@ -147,6 +164,16 @@ def test_files_and_folders_without_permission_are_named(tmp_path: Path, monkeypa
     assert list(documents) == ["a.txt"]
     assert set(_refused(report)) == {"closed", "locked.txt", "vanishing.txt"}
     assert all("permission" in message.lower() for message in _refused(report).values())
+
+
+def test_another_encoding_reads_a_file_again_unless_it_is_utf8(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes(b"Caf\xe9")
+    (tmp_path / "b.txt").write_text("Café", encoding="utf-8")
+    (tmp_path / "c.pdf").write_bytes(pdf("sound"))
+    known = {path: document.sha256 for path, document in _read(tmp_path, encoding="cp1251")[0].items()}
+    assert list(_read(tmp_path, encoding="cp1251", known=known)[1].unchanged) == ["a.txt", "b.txt", "c.pdf"]
+    assert _read(tmp_path, encoding="cp1252", known=known)[0]["a.txt"].text == "Café"
+    assert list(_read(tmp_path, encoding="cp1252", known=known)[1].unchanged) == ["b.txt", "c.pdf"]
 
 
 def test_unchanged_files_are_not_read_again(tmp_path: Path):

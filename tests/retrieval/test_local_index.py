@@ -287,6 +287,12 @@ def test_another_embedding_model_is_named(documents: Path, tmp_path: Path, embed
     assert found(LocalIndex(tmp_path / "index"), "ferry", "keyword") == ["ferry.md"]
 
 
+def test_a_folder_that_cannot_be_made_is_named(documents: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"index .*file.index cannot be written \(Not a directory\): choose another"):
+        build(documents, tmp_path / "file" / "index")
+
+
 def test_a_folder_with_something_else_is_not_touched(documents: Path, tmp_path: Path):
     (tmp_path / "index").mkdir()
     (tmp_path / "index" / "diary.txt").write_text("mine")
@@ -463,6 +469,17 @@ def test_what_the_model_refuses_leaves_out_one_document_only(documents: Path, tm
     assert LocalIndex(tmp_path / "index").documents == 2
 
 
+def test_a_model_that_refuses_everything_leaves_the_index_in_use(documents: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=r"no document could be read(?s:.)*pets.md: cannot be embedded"):
+        build(documents, tmp_path / "never", FakeEmbedding(refuses=" "))
+    build(documents, tmp_path / "index")
+    for path in documents.iterdir():
+        path.write_text(f"{path.read_text()} changed")
+    with pytest.raises(InputError, match="no document could be read"):
+        build(documents, tmp_path / "index", FakeEmbedding(refuses=" "))
+    assert found(LocalIndex(tmp_path / "index"), "ferry pier")[0] == "ferry.md"
+
+
 def test_a_failing_corpus_leaves_the_index_in_use(documents: Path, tmp_path: Path):
     build(documents, tmp_path / "index")
     for path in documents.iterdir():
@@ -489,6 +506,17 @@ def several(documents: Path, index: Path) -> Sequence[str]:
     )
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     return [process.communicate(timeout=120)[0].strip() for process in processes]
+
+
+def test_reading_writes_nothing_and_all_files_are_as_readable(documents: Path, tmp_path: Path):
+    """So that another user, or a read-only mount, can have the index."""
+    build(documents, tmp_path / "index")
+    for lock in (tmp_path / "index").rglob("*.lock"):
+        lock.unlink()
+    before = {path: path.stat().st_mode for path in (tmp_path / "index").rglob("*")}
+    assert found(LocalIndex(tmp_path / "index"), "ferry pier")[0] == "ferry.md"
+    assert {path: path.stat().st_mode for path in (tmp_path / "index").rglob("*")} == before
+    assert len({mode for path, mode in before.items() if path.is_file()}) == 1
 
 
 def test_several_processes_read_the_same_index(documents: Path, tmp_path: Path):

@@ -1,10 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from fake_embedding import FakeEmbedding
 
 from bakeoff.errors import InputError
-from bakeoff.retrieval import local_index, opening
+from bakeoff.retrieval import azure_search, local_index, opening
 from bakeoff.retrieval.build import build_index, index_settings
 from bakeoff.retrieval.local_index import LocalIndexWriter
 from bakeoff.retrieval.opening import open_index
@@ -40,6 +41,28 @@ def test_changed_documents_are_indexed_again(tmp_path: Path, cache: Path):
     (folder / "ferry.md").write_text("The ferry leaves from pier 12 now.", encoding="utf-8")
     assert "12" in open_index("articles", tmp_path, embedding).search("pier", None, 1)[0].text
     assert len(list(cache.iterdir())) == 2
+
+
+def test_another_embedding_model_gets_an_index_of_its_own(tmp_path: Path, cache: Path):
+    documents(tmp_path / "articles")
+    for name in ("one", "two"):
+        assert open_index("articles", tmp_path, FakeEmbedding(name)).settings.embedding == name
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_cleared_cache_is_filled_again(tmp_path: Path, cache: Path):
+    documents(tmp_path / "articles")
+    for _ in range(2):
+        assert open_index("articles", tmp_path, FakeEmbedding()).search("pier", None, 1)
+        shutil.rmtree(cache)
+
+
+def test_only_what_would_be_indexed_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(opening, "MOST_FILES", 1)
+    folder = documents(tmp_path / "articles")
+    for name in (".hidden.md", "picture.png", "not-unicode-\udcff.md"):
+        (folder / name).write_text("x")
+    assert open_index("articles", tmp_path, FakeEmbedding()).search("pier", None, 1)
 
 
 def test_an_index_of_an_older_format_is_not_taken_from_the_cache(
@@ -87,3 +110,13 @@ def test_azure_search_needs_its_connection(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("AZURE_SEARCH_ENDPOINT", raising=False)
     with pytest.raises(InputError, match="AZURE_SEARCH_ENDPOINT"):
         open_index("azure-search:help", tmp_path, None)
+
+
+def test_an_index_in_azure_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AZURE_SEARCH_ENDPOINT", "https://one.search.windows.net")
+    monkeypatch.setattr(azure_search, "AzureSearchEngine", lambda target, index: object())
+    help_index = open_index("azure-search:help", tmp_path, None)
+    assert open_index("azure-search:help", tmp_path, None) is help_index
+    assert open_index("azure-search:other", tmp_path, None) is not help_index
+    monkeypatch.setenv("AZURE_SEARCH_ENDPOINT", "https://two.search.windows.net")
+    assert open_index("azure-search:help", tmp_path, None) is not help_index

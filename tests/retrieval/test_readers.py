@@ -74,6 +74,12 @@ def test_html_drops_what_nobody_reads():
     assert content.sections == (Section((), None, "One bold\nline end.\n\nA map\n\nTwo\n\nThree"),)
 
 
+def test_html_keeps_questions_that_open_their_answer_and_lines_of_code():
+    page = b"""<h2><button>Can I bring a dog?</button></h2><div>No.<button>Was this helpful?</button></div>
+      <pre>a<br>b</pre>"""
+    assert read_html(page, "n", None).sections == (Section(("Can I bring a dog?",), None, "No.\n\na\nb"),)
+
+
 def test_html_tables_spread_merged_cells():
     page = b"""<table><caption>Fees</caption><thead><tr><th>Bag<th colspan=2>Fee</tr></thead>
       <tr><td rowspan=2>First<td>a|b<td><p>x</p><p>y</p></tr><tr><td>3<td>4</tr>

@@ -11,7 +11,7 @@ from bakeoff.hosts.promptflow_rows import stop_if_unusable
 from bakeoff.hosts.promptflow_tracing import complete
 from bakeoff.hosts.sdk_evaluators import sdk_score
 from bakeoff.metrics import answers
-from bakeoff.metrics.judge import CRITERIA, EFFORT, Winner, label_problem, preference_of
+from bakeoff.metrics.judge import CRITERIA, EFFORT, Winner, preference_of, read_labels
 from bakeoff.metrics.judge_prompt import context_text, judged_texts
 from bakeoff.metrics.judge_reply import SCORE_SCHEMA, WINNER_SCHEMA, score_of, winner_of
 from bakeoff.metrics.rows import Score, failed, scored, skipped
@@ -111,13 +111,14 @@ def judge_row(
         "ground_truth": ground_truth,
         "context": context_text(context),
     }
+    usable, problem = read_labels(labels)
     record: dict[str, Any] = {
         "id": row_id or answers.content_id(question, answer),
         "category": category,
         "outcome": "answered" if answer.strip() else "errored",
         "answer": answer,
         "words": len(answer.split()),
-        "labels_problem": label_problem(labels),
+        "labels_problem": problem,
         "judged": [*known, "preference", *sdk_evaluators],
     }
     wanted = list(criteria) or [*known, "preference"]
@@ -138,8 +139,7 @@ def judge_row(
     except InputError as error:
         raise UserErrorException(str(error)) from None
     record |= _preference(asked, instructions["preference"], question, answer, other_answer, "preference" in wanted)
-    if not record["labels_problem"]:
-        record |= {f"human_{name}": value for name, value in labels.items()}
+    record |= {f"human_{name}": value for name, value in usable.items()}
     return record | judge_effort(asked.replies, prices)
 
 

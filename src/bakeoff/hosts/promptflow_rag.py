@@ -1,5 +1,6 @@
 """The content of the nodes of flows/rag: rewrite, retrieve, pack, answer, cite."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +17,12 @@ from bakeoff.metrics.groundedness import SupportCheck
 from bakeoff.models.base import Completion, Message, ModelIdentity, Parameters
 from bakeoff.models.load import EMBEDDED_EMBEDDING, load_embedding, load_model, load_reranker
 from bakeoff.retrieval.citing import attribute, check_citations
-from bakeoff.retrieval.engine import Mode, rerank, retrieve
+from bakeoff.retrieval.engine import Hit, Mode, rerank, retrieve
 from bakeoff.retrieval.follow_up import joined_question, rewritten_question
 from bakeoff.retrieval.opening import AZURE, open_index
 from bakeoff.retrieval.passages import pack, passages_text, shown, to_records
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN = "I don't know."
 NONE = "none"
@@ -105,16 +108,21 @@ def find(
         cross_encoder = load_reranker(reranker) if reranker.strip() else None
     except BakeoffError as error:
         raise UserErrorException(str(error)) from None
+
+    def search(text: str) -> list[Hit]:
+        hits = retrieve(engine, model, text, top_k, cast(Mode, mode))
+        return hits if cross_encoder is None else rerank(cross_encoder, text, hits)
+
     started, problem, hits = time.perf_counter(), "", []
     try:
-        hits = retrieve(engine, model, query, top_k, cast(Mode, mode))
-        if cross_encoder is not None:
-            hits = rerank(cross_encoder, query, hits)
+        hits = search(query)
     except EndpointError as error:
-        stop_if_unusable(error, lambda: retrieve(engine, model, "OK", 1, cast(Mode, mode)))
+        stop_if_unusable(error, lambda: search("OK"))
         problem = str(error)
     except InputError as error:
-        if query.strip():
+        try:
+            search("OK")
+        except InputError:
             raise UserErrorException(str(error)) from None
         problem = str(error)
     similarities = [hit.similarity for hit in hits if hit.similarity is not None]
@@ -234,13 +242,17 @@ def cite(
     """What the flow gives: `answer`, `completion` and `citations` (see bakeoff.retrieval.citing).
 
     completion: None where the model was not asked, because retrieval found nothing good enough: the answer is
-    UNKNOWN. put_in: whether citations are put in where the model wrote none.
+    UNKNOWN. put_in: whether citations are put in where the model wrote none; without the embedded embedding model the
+    answer stays as it is.
     """
     if completion is None:
         return {"answer": UNKNOWN, "completion": {}, "citations": check_citations(UNKNOWN, passages, "model").to_dict()}
     text = str(completion["text"])
     citations = check_citations(text, passages, "model")
     if put_in and citations.source == "none" and text and shown(passages) and not is_abstention(text):
-        text = attribute(text, passages, SupportCheck(lambda texts: load_embedding().embed(texts), question))
+        try:
+            text = attribute(text, passages, SupportCheck(lambda texts: load_embedding().embed(texts), question))
+        except BakeoffError as error:
+            logger.warning("no citations were put in: %s", error)
         citations = check_citations(text, passages, "attributed")
     return {"answer": text, "completion": completion, "citations": citations.to_dict()}

@@ -99,7 +99,8 @@ def values_in(text: str) -> list[Value]:
 
 
 def _number(text: str) -> float:
-    return _NUMBER_WORDS[text.lower()] if text.lower() in _NUMBER_WORDS else float(text.replace(",", ""))
+    word = text.casefold()  # a long s matches an s, too
+    return _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(text.replace(",", ""))
 
 
 def _unit(text: str | None) -> tuple[str, float]:

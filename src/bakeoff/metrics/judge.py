@@ -53,16 +53,18 @@ def preference_of(orders: Sequence[Winner | None]) -> tuple[Score, Score]:
     return scored(value), scored(float(flipped))
 
 
-def label_problem(labels: Any) -> str:
-    """What is wrong with a row's human labels; empty where nothing is."""
+def read_labels(labels: Any) -> tuple[dict[str, Any], str]:
+    """A row's human labels that can be used, and what is wrong with the others; null is no label."""
     if not isinstance(labels, Mapping):
-        return f"the labels are a {type(labels).__name__}, not an object"
+        return {}, f"the labels are a {type(labels).__name__}, not an object"
+    problems = {}
     for name, value in labels.items():
-        if name == "preference" and value not in WINNERS:
-            return f"the label preference is {value!r}: use {', '.join(WINNERS)}"
-        if name in NAMES and (isinstance(value, bool) or value not in SCORES):
-            return f"the label {name} is {value!r}: use an integer from {SCORES[0]} to {SCORES[-1]}"
-    return ""
+        if name == "preference" and value is not None and value not in WINNERS:
+            problems[name] = f"the label preference is {value!r}: use {', '.join(WINNERS)}"
+        if name in NAMES and value is not None and (isinstance(value, bool) or value not in SCORES):
+            problems[name] = f"the label {name} is {value!r}: use an integer from {SCORES[0]} to {SCORES[-1]}"
+    usable = {name: value for name, value in labels.items() if value is not None and name not in problems}
+    return usable, "; ".join(problems.values())
 
 
 def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str, float]:
@@ -71,7 +73,7 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
     Of each criterion the mean with coverage and interval. With human labels: agreement (`bakeoff.metrics.agreement`)
     and `<criterion>_judge_fit`. With two judgements of a row: `<criterion>_repeat_kappa`. With a second answer: how
     often the winner changes with the order, `first_wins`, `longer_wins`. `length_correlation`: of relevance and words.
-    The judge's own calls, tokens, seconds and cost: `judge_...`.
+    The judge's own calls, tokens, seconds and cost: `judge_...`. `label_problems`: rows with a label that is none.
     """
     records: list[Row] = [row for row in rows if isinstance(row, Mapping)]
     expected = max(rows_expected or 0, len(rows))
@@ -85,6 +87,8 @@ def aggregate(rows: Sequence[Any], rows_expected: int | None = None) -> dict[str
         metrics |= _with_people(records, name) | _with_itself(records, name)
     metrics |= _preference_with_people(records) | position_bias(records) | verbosity_bias(records)
     lengths = [(row["relevance_score"], row["words"]) for row in records if row.get("relevance_status") == "scored"]
+    if problems := sum(bool(row.get("labels_problem")) for row in records):
+        metrics["label_problems"] = problems
     correlation = length_correlation([score for score, _ in lengths], [words for _, words in lengths])
     if correlation is not None:
         metrics["length_correlation"] = correlation

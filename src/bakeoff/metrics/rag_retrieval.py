@@ -78,12 +78,14 @@ def covers(passage: Passage, gold: Gold) -> bool:
     """Whether the passage is (a part of) the gold section, or small sections joined, that one among them.
 
     Documents are the same where their paths are equal or one ends with "/" and the other: the gold may be
-    `articles/x.md` where the index was made of the folder `articles`. A passage of several small sections
+    `articles/x.md` where the index was made of the folder `articles` or of one above it. Only a gold without a folder
+    ends no longer path: `index.md` would stand for that of every folder. A passage of several small sections
     (`retrieval.chunks` joins them) has the headings that they share, and in its text each section stands below a line
     with the rest of its own; a join of joined sections has the rest on several lines, the outer heading first.
     """
     here, there = passage.document, gold.document
-    if not (here == there or here.endswith(f"/{there}") or there.endswith(f"/{here}")):
+    longer = "/" in there and here.endswith(f"/{there}")
+    if not (here == there or longer or there.endswith(f"/{here}")):
         return False
     if passage.heading == gold.heading:
         return True

@@ -11,7 +11,7 @@ from bakeoff.errors import InputError
 from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.models.onnx_embedding import OnnxEmbeddingModel
 from bakeoff.retrieval.chunks import Chunk, CountTokens, chunk
-from bakeoff.retrieval.documents import MAX_BYTES, Document, read_documents
+from bakeoff.retrieval.documents import MAX_BYTES, Document, check_any, read_documents
 from bakeoff.retrieval.engine import IndexSettings, IndexWriter
 from bakeoff.retrieval.reading_report import ReadingReport
 
@@ -73,6 +73,7 @@ def build_index(
             chunks += len(own)
         progress(_files(report), chunks)
     progress(_files(report), chunks)
+    check_any(root, report)  # the model may have refused what could be read
     gone = known.keys() - taken - set(report.unchanged)
     for path in sorted(gone):
         writer.remove(path)

@@ -1,5 +1,6 @@
 """The citations of an answer: checked, and put in where the model left them out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -41,10 +42,10 @@ def attribute(answer: str, records: Sequence[Record], supports: Supports) -> str
         return answer
     pieces, rest = [], answer
     for sentence in split_sentences(answer):
-        before, found, after = rest.partition(sentence)
+        found = re.search(r"\s+".join(map(re.escape, sentence.split())), rest)  # it comes with white space collapsed
         if not found:
             continue
         number = next((r["number"] for r in shown(records) if supports(sentence, [evidence(r)])), None)
-        pieces.append(f"{before}{sentence}" + (f" [{number}]" if number else ""))
-        rest = after
+        pieces.append(rest[: found.end()] + (f" [{number}]" if number else ""))
+        rest = rest[found.end() :]
     return "".join([*pieces, rest])

@@ -21,8 +21,9 @@ class SourceFile:
 def find_files(root: Path, report: ReadingReport, suffixes: Collection[str], max_bytes: int) -> Iterator[SourceFile]:
     """Yield the files below `root` (or `root` itself, a file) that have one of the suffixes, in a fixed order.
 
-    Links are never followed: one that leads out of the folder, in a circle or nowhere is a problem, any other names
-    something that is found anyway. Files over `max_bytes`, empty, unreadable or special files are problems; hidden
+    Links to folders are never followed. A link that leads out of the folder, in a circle or nowhere is a problem, any
+    other names something that is found anyway, or a file that is not (hidden, of another suffix) and is found by the
+    link: Kubernetes mounts files so. Files over `max_bytes`, empty, unreadable or special files are problems; hidden
     and unknown ones are counted. Raises InputError where `root` is not there or is a file of an unknown kind.
     """
     if not root.exists():
@@ -38,12 +39,12 @@ def find_files(root: Path, report: ReadingReport, suffixes: Collection[str], max
     while waiting:
         location = waiting.pop()
         path = location.relative_to(root).as_posix()
-        if location != root and location.name.startswith((".", "~$")):
+        if location != root and _is_hidden(location.name):
             report.hidden += 1
         elif not _is_encodable(path):
             report.refuse(ascii(path), "the file's name is not valid Unicode; rename it")
-        elif location.is_symlink():
-            _judge_link(location, path, root, report)
+        elif location.is_symlink() and not _is_own_name(location, path, root, report, suffixes):
+            continue
         elif location.is_dir():
             try:
                 waiting.extend(sorted(location.iterdir(), reverse=True))
@@ -63,16 +64,25 @@ def _is_encodable(path: str) -> bool:
     return True
 
 
-def _judge_link(link: Path, path: str, root: Path, report: ReadingReport) -> None:
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "~$"))
+
+
+def _is_own_name(link: Path, path: str, root: Path, report: ReadingReport, suffixes: Collection[str]) -> bool:
+    """Whether a link is the only name by which a file of the corpus is found."""
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):  # a circle is a RuntimeError before Python 3.13
         report.refuse(path, "the symbolic link leads nowhere or in a circle; remove it")
-        return
-    if target.is_relative_to(root):
-        report.links += 1
-    else:
+        return False
+    if not target.is_relative_to(root):
         report.refuse(path, "the symbolic link leads out of the folder; copy its target into the folder to include it")
+        return False
+    found = target.suffix.lower() in suffixes and not any(map(_is_hidden, target.relative_to(root).parts))
+    if target.is_file() and not found:
+        return True
+    report.links += 1
+    return False
 
 
 def _is_sound(location: Path, path: str, report: ReadingReport, max_bytes: int) -> bool:

@@ -1,7 +1,11 @@
 """The keyword side of a local index: BM25 over English word stems, in a tantivy folder."""
 
+import os
 import re
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from bakeoff.retrieval.store import Store
 
@@ -95,16 +99,15 @@ def build_keywords(store: Store, folder: Path) -> None:
         writer.add_document(tantivy.Document(row=row, text=f"{context}\n{text}"))
     writer.commit()
     writer.wait_merging_threads()
+    for name in ("meta.json", ".managed.json"):  # tantivy makes them for their owner's eyes only
+        shutil.copymode(next(folder.glob("*.store")), folder / name)
 
 
 class Keywords:
     """A tantivy folder as `build_keywords` wrote it, read by memory map."""
 
     def __init__(self, folder: Path):
-        import tantivy
-
-        self._index = tantivy.Index.open(str(folder))
-        self._searcher = self._index.searcher()
+        self._index, self._searcher = _open_links(folder) if os.name != "nt" else _open(folder)
         self.search("any", 1)  # what is damaged or missing shows with the first query
 
     def search(self, question: str, top_k: int) -> dict[int, float]:
@@ -114,6 +117,23 @@ class Keywords:
             return {}
         found = self._searcher.search(self._index.parse_query(" ".join(words), ["text"]), top_k).hits
         return {self._searcher.doc(address)["row"][0]: score for score, address in found}
+
+
+def _open(folder: Path) -> tuple[Any, Any]:
+    import tantivy
+
+    index = tantivy.Index.open(str(folder))
+    index.config_reader(reload_policy="manual")  # it never changes
+    return index, index.searcher()
+
+
+def _open_links(folder: Path) -> tuple[Any, Any]:
+    """Through links in another folder: tantivy makes a lock file to read, and the index may be another user's."""
+    with TemporaryDirectory() as name:
+        for path in folder.iterdir():
+            if path.suffix != ".lock":
+                (Path(name) / path.name).symlink_to(path.resolve())
+        return _open(Path(name))
 
 
 def query_words(question: str) -> list[str]:

@@ -125,11 +125,15 @@ class LocalIndexWriter:
         self._lock = FileLock(folder / ".lock")
 
     def __enter__(self) -> "LocalIndexWriter":
-        self._folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=-1 if self._wait else 0)
         except Timeout:
             raise InputError(f"another process is writing the index {self._folder}: wait for it") from None
+        except OSError as error:
+            raise InputError(
+                f"the index {self._folder} cannot be written ({error.strerror}): choose another folder for --out"
+            ) from None
         self._manifest = _manifest(self._folder)
         self._clean()
         self._resume()

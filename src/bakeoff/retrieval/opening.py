@@ -3,22 +3,29 @@
 import hashlib
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff.catalog.cache import cache_folder
 from bakeoff.errors import InputError
 from bakeoff.models.embedding import EmbeddingModel
 from bakeoff.retrieval.build import build_index, index_settings
-from bakeoff.retrieval.engine import SearchEngine
+from bakeoff.retrieval.documents import MAX_BYTES
+from bakeoff.retrieval.engine import IndexSettings, SearchEngine
+from bakeoff.retrieval.files import find_files
 from bakeoff.retrieval.local_index import FORMAT, MANIFEST, LocalIndex, LocalIndexWriter, is_index
+from bakeoff.retrieval.readers import READERS
 from bakeoff.retrieval.reading_report import ReadingReport
+
+if TYPE_CHECKING:
+    from bakeoff.retrieval.azure_search_target import AzureSearchTarget
 
 AZURE = "azure-search:"
 MOST_FILES = 500  # of a folder that is indexed on first use
 
 _lock = threading.Lock()
 _open: dict[tuple[Path, int], LocalIndex] = {}
-_indexes: dict[tuple[tuple[Path, int, int], ...], Path] = {}
+_services: dict[tuple["AzureSearchTarget", str], SearchEngine] = {}
+_indexes: dict[tuple[IndexSettings, tuple[tuple[Path, int, int], ...]], Path] = {}
 
 
 def open_index(name: str, base: Path, embedding: EmbeddingModel | None, search_connection: Any = None) -> SearchEngine:
@@ -32,7 +39,11 @@ def open_index(name: str, base: Path, embedding: EmbeddingModel | None, search_c
         from bakeoff.retrieval.azure_search import AzureSearchEngine
         from bakeoff.retrieval.azure_search_target import search_target
 
-        return AzureSearchEngine(search_target(search_connection), name.removeprefix(AZURE))
+        service = search_target(search_connection), name.removeprefix(AZURE)
+        with _lock:
+            if service not in _services:
+                _services[service] = AzureSearchEngine(*service)
+            return _services[service]
     folder = (base / name).resolve()
     if not name.strip() or not folder.is_dir():
         raise InputError(
@@ -51,19 +62,20 @@ def _indexed(documents: Path, embedding: EmbeddingModel | None) -> Path:
     """The index of these documents in the cache; the same contents have the same one, wherever they lie."""
     if embedding is None:
         raise InputError(f"{documents} holds documents, not an index: indexing them needs an embedding model")
-    files = sorted(path for path in documents.rglob("*") if path.is_file())
+    files = list(find_files(documents, ReadingReport(), READERS.keys(), MAX_BYTES))
     if len(files) > MOST_FILES:
         raise InputError(
             f"{documents} holds {len(files):,} files: index them once by `bakeoff index {documents} --out INDEX`, and "
             "give that folder"
         )
-    state = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    if state not in _indexes:
-        settings = index_settings(embedding)
+    settings = index_settings(embedding)
+    states = [(file.location, file.location.stat()) for file in files]
+    state = settings, tuple((location, status.st_size, status.st_mtime_ns) for location, status in states)
+    if state not in _indexes or not is_index(_indexes[state]):
         contents = hashlib.sha256(f"{FORMAT} {settings!r}".encode())
-        for path in files:
-            contents.update(f"{path.relative_to(documents).as_posix()}\0".encode())
-            contents.update(hashlib.sha256(path.read_bytes()).digest())
+        for file in files:
+            contents.update(f"{file.path}\0".encode())
+            contents.update(hashlib.sha256(file.location.read_bytes()).digest())
         index = cache_folder() / "indexes" / contents.hexdigest()[:16]
         if not is_index(index):
             with LocalIndexWriter(index, settings, wait=True) as writer:

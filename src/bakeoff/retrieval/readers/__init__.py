@@ -24,3 +24,5 @@ READERS: dict[str, Callable[[bytes, str, str | None], Content]] = {
     ".pdf": read_pdf,
     ".docx": read_docx,
 }
+TEXT = READERS.keys() - {".pdf", ".docx"}
+"""Suffixes of text files, which an encoding is for."""

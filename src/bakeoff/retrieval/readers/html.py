@@ -79,6 +79,8 @@ class _Walk:
             self.builder.heading(int(node.tag[1]), _plain(node))
         elif node.tag == "pre":
             self._flush()
+            for line_break in node.iter("br"):
+                line_break.tail = f"\n{line_break.tail or ''}"
             self.builder.block("".join(node.itertext()))
         elif node.tag == "table" and _has_cells(node):
             self._flush()
@@ -154,7 +156,7 @@ def _plain(node: Any) -> str:
         parts.append(" " if breaks else "")
         if event == "end":
             parts.append("" if inner is node else inner.tail or "")
-        elif _is_unseen(inner):
+        elif _is_unseen(inner) and not (inner.tag == "button" and node.tag in _HEADINGS):  # it opens what follows
             walker.skip_subtree()
         else:
             parts += (inner.text or "", inner.get("alt", "") if inner.tag == "img" else "")
