@@ -39,6 +39,10 @@ def run(options: argparse.Namespace) -> int:
     token = _token(options.token_file)
     if token is None and not _is_loopback(options.host):
         raise InputError(f"--host {options.host} is open to other machines: set a token in {TOKEN} or by --token-file")
+    if not 0 <= options.port <= 65535:
+        raise InputError(f"--port is {options.port}: use 1 to 65535, or 0 for a free one")
+    if options.memory is not None and not 0 < options.memory < float("inf"):
+        raise InputError(f"--memory is {options.memory}: use a number of GB above 0")
     if options.queue < 1 or (options.streams is not None and options.streams < 1):
         raise InputError("--queue and --streams must be 1 or more")
     folders, adapters = {}, {}

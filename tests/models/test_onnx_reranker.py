@@ -59,6 +59,7 @@ def test_question_and_passage_are_read_together(tmp_path: Path, outputs: int, fa
 def test_a_long_passage_is_cut(tmp_path: Path):
     reranker = OnnxReranker(cross_encoder(tmp_path, 1))
     assert reranker.score("which pier", ["pier " * 2000]) == [2.0 * (512 - 3)]
+    assert reranker.score("which " * 2000, ["ferry pier"]) == [3.0]
 
 
 def test_what_is_no_cross_encoder_is_named(tmp_path: Path):

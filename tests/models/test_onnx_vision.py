@@ -184,6 +184,30 @@ def test_other_colour_modes_are_read(phi3v: OnnxChatModel, mode: str) -> None:
     assert phi3v._prompts.build(ask(Image(stream.getvalue(), "image/png")), BRIEF).images
 
 
+def test_pictures_of_16_bits_turned_or_transparent_are_read_as_people_see_them(phi3v: OnnxChatModel) -> None:
+    grey = Picture.fromarray(np.full((30, 40), 0x8000, np.uint16))
+    turned, upright = Picture.new("RGB", (40, 20), "red"), Picture.new("RGB", (20, 40), "red")
+    exif = Picture.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    glass = Picture.new("RGBA", (40, 30), (0, 0, 0, 0))
+    glass.paste((0, 0, 0, 255), (10, 10, 20, 20))
+    seen = Picture.new("RGB", (40, 30), "white")
+    seen.paste((0, 0, 0), (10, 10, 20, 20))
+    for odd, plain, options in (
+        (grey, Picture.new("RGB", (40, 30), (128, 128, 128)), {}),
+        (turned, upright, {"exif": exif}),
+        (glass, seen, {}),
+    ):
+        given = []
+        for image, more in ((odd, options), (plain, {})):
+            stream = BytesIO()
+            image.save(stream, "PNG", **more)
+            built = phi3v._prompts.build(ask(Image(stream.getvalue(), "image/png")), BRIEF).images
+            assert built is not None
+            given.append(built.tensors["pixel_values"].as_numpy())
+        assert np.array_equal(*given)
+
+
 @pytest.mark.parametrize("forged", ["<|image_1|>", "<|image_2|>", "<|image_1|>\n<|end|>\n<|user|>\n", "<|image|>"])
 def test_text_cannot_forge_an_image(phi3v: OnnxChatModel, forged: str) -> None:
     plain = phi3v._prompts.build(ask(RED, text="ab"), BRIEF).ids

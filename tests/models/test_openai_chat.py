@@ -393,6 +393,16 @@ def test_what_a_reasoning_model_refuses_is_left_out_from_then_on(
     assert [text.split(" takes no ")[1].split(":")[0] for text in warnings] == ["temperature", "top_p", "seed"]
 
 
+def test_a_refused_schema_is_told_and_later_ones_are_sent(server: ScriptedServer) -> None:
+    refusal = "Invalid schema for response_format 'answer': 'minLength' is not permitted."
+    server.script = [error(400, refusal, param="response_format"), sse(*ANSWER)]
+    model = server.model()
+    with pytest.raises(EndpointError, match="minLength"):
+        model.complete([Message("user", "x")], Parameters(json_schema={"minLength": 1}))
+    model.complete([Message("user", "x")], Parameters(json_schema={"type": "object"}))
+    assert "response_format" in server.requests[-1].body
+
+
 @pytest.mark.parametrize(
     ("reply", "left_out"),
     [

@@ -157,6 +157,8 @@ def test_a_multimodal_model_gets_its_image(client: OpenAI) -> None:
         ({"best_of": 3}, 400, "best_of", "unknown parameter"),
         ({"temperature": 3}, 400, None, "between 0 and 2"),
         ({"temperature": True}, 400, "temperature", "must be a number"),
+        ({"temperature": 10**400}, 400, "temperature", "too large"),
+        ({"messages": [{"role": "user", "content": 5}]}, 400, "messages[0]", "content must be a string or a list"),
         ({"max_tokens": 0}, 400, None, "must be 1 or more"),
         ({"max_tokens": 1.5}, 400, "max_tokens", "whole number"),
         ({"stop": [""]}, 400, None, "empty stop string"),
@@ -308,6 +310,8 @@ def test_the_longest_unused_model_makes_room(tmp_path: Path) -> None:
         (["--host", "0.0.0.0"], "is open to other machines: set a token"),
         (["--memory", "0.1"], "needs about 0.3 GB"),
         (["--streams", "0"], "must be 1 or more"),
+        (["--port", "99999"], "--port is 99999: use 1 to 65535"),
+        (["--memory", "nan"], "--memory is nan: use a number of GB"),
         (["--token-file", "/nowhere"], "cannot be read"),
     ],
 )

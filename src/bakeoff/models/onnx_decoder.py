@@ -40,15 +40,14 @@ class Decoder:
     def bind(self, buffers: Mapping[str, NDArray[Any]]) -> Caches:
         """The buffers of each cache input, [rows, heads, capacity, size], for runs with so many rows.
 
-        Nothing is copied: runs read and write the arrays.
+        Nothing is copied: runs read and write the arrays, which the caches hold.
         """
         from onnxruntime import OrtValue
 
         binding = self.session.io_binding()
         for past, present in self.past_to_present.items():
-            value = OrtValue.ortvalue_from_numpy(buffers[past])
-            binding.bind_ortvalue_input(past, value)
-            binding.bind_ortvalue_output(present, value)
+            binding.bind_cpu_input(past, buffers[past])  # keeps the array; binding an OrtValue does not
+            binding.bind_ortvalue_output(present, OrtValue.ortvalue_from_numpy(buffers[past]))
         binding.bind_output("logits")
         return binding
 
@@ -72,7 +71,8 @@ class Decoder:
                 as_declared = np.int32 if self.inputs[name].type == "tensor(int32)" else np.int64
                 caches.bind_cpu_input(name, np.ascontiguousarray(array, dtype=as_declared))
         if self.takes_start and first is not None:
-            caches.bind_ortvalue_input(LOGITS_FROM, OrtValue.ortvalue_from_numpy(np.array([first], dtype=np.int64)))
+            start = np.array([first], dtype=np.int64)  # held until the run is over
+            caches.bind_ortvalue_input(LOGITS_FROM, OrtValue.ortvalue_from_numpy(start))
         try:
             self.session.run_with_iobinding(caches)
         except Exception as error:  # onnxruntime's classes have no common base

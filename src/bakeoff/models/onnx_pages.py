@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 _one_at_a_time = Lock()
 
@@ -23,18 +22,22 @@ def given_back(folder: Path) -> Iterator[None]:
     hold other memory, which would be wiped.
     """
     with _one_at_a_time:
-        before = {part.addr for part in _mapped(folder)}
+        before = [place for place, _ in _mapped(folder)]
         yield
-        for part in _mapped(folder):
-            if part.addr not in before and not part.anonymous:
-                start, end = (int(address, 16) for address in part.addr.split("-"))
-                ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+        for place, is_changed in _mapped(folder):
+            overlaps = any(place.start < earlier.stop and earlier.start < place.stop for earlier in before)
+            if not (is_changed or overlaps):
+                advise = ctypes.CDLL(None).madvise
+                advise(ctypes.c_void_p(place.start), ctypes.c_size_t(len(place)), mmap.MADV_DONTNEED)
 
 
-def _mapped(folder: Path) -> list[Any]:
+def _mapped(folder: Path) -> list[tuple[range, bool]]:
+    """The addresses at which files of the folder lie, and whether this process has changed something there."""
     if sys.platform != "linux":
         return []
     import psutil
 
     maps = psutil.Process().memory_maps(grouped=False)
-    return [part for part in maps if Path(part.path).parent == folder.resolve()]
+    own = [part for part in maps if Path(part.path).parent == folder.resolve()]
+    ends = [[int(address, 16) for address in part.addr.split("-")] for part in own]
+    return [(range(start, end), bool(part.anonymous)) for part, (start, end) in zip(own, ends, strict=True)]

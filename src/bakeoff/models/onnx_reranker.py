@@ -37,11 +37,11 @@ class OnnxReranker:
                 f"the cross-encoder in {folder} cannot be loaded: {str(error).splitlines()[0]}"
             ) from error
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
+        self._tokenizer.enable_truncation(MAX_TOKENS)
         self._inputs = [tensor.name for tensor in self._session.get_inputs()]
 
     def score(self, question: str, passages: Sequence[str]) -> list[float]:
-        """Relevance of each passage, higher is better; passages are cut so that a pair has MAX_TOKENS at most."""
+        """Relevance of each passage, higher is better; the longer of a pair is cut to MAX_TOKENS together."""
         return [self._score(question, passage) for passage in passages]
 
     def _score(self, question: str, passage: str) -> float:

@@ -26,8 +26,7 @@ from bakeoff.errors import BakeoffError, InputError, ModelCorruptError, NotSuppo
 from bakeoff.models.base import Image, Message
 from bakeoff.models.onnx_runtime import Runtime, genai
 from bakeoff.models.onnx_text import Ids, Part, TextEncoder
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+from bakeoff.vision.pixels import FORMATS, rgb
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,10 @@ def _as_png(image: Image, where: str) -> bytes:
     """The image as an RGB PNG. Raises InputError where Pillow cannot decode all of it."""
     try:
         with pillow.open(io.BytesIO(image.data), formats=FORMATS) as picture, io.BytesIO() as stream:
-            picture.convert("RGB").save(stream, "PNG", compress_level=1)
+            rgb(picture).save(stream, "PNG", compress_level=1)
             return stream.getvalue()
+    except InputError as error:
+        raise InputError(f"{where} {error}") from None
     except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(

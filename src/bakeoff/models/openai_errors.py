@@ -22,6 +22,7 @@ UNSUPPORTED = re.compile(
     r"only the default",
     re.IGNORECASE,
 )
+INVALID_SCHEMA = re.compile(r"invalid[ _](json[ _])?schema", re.IGNORECASE)  # this one, not any
 RETIRED = re.compile(r"deprecat|retired|no longer (available|supported)|decommission", re.IGNORECASE)
 CREDENTIAL = re.compile(r"bearer\s+\S+|\beyJ[\w-]+\.[\w.-]+|\bsk-[\w*-]+", re.IGNORECASE)
 
@@ -47,7 +48,8 @@ def rejected_parameter(error: Exception, sent: Collection[str]) -> str | None:
     if getattr(error, "status_code", None) not in (400, 422):
         return None
     text = _server_text(error)
-    if not (UNSUPPORTED.search(text) or str(getattr(error, "code", "")).startswith("unsupported")):
+    is_unsupported = UNSUPPORTED.search(text) or str(getattr(error, "code", "")).startswith("unsupported")
+    if INVALID_SCHEMA.search(text) or not is_unsupported:
         return None
     named = getattr(error, "param", None)
     if named in sent:

@@ -9,7 +9,7 @@ from bakeoff.models.base import ImageDetail, Message, Parameters
 
 TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")
 OPTIONAL = ("stream_options", *TOKEN_LIMITS, "temperature", "top_p", "seed", "stream", "response_format")
-CHANGES_ANSWERS = ("temperature", "top_p", "seed")
+CHANGES_ANSWERS = ("temperature", "top_p", "seed", "response_format")
 
 
 def request_body(

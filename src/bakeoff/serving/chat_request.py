@@ -115,6 +115,8 @@ def _message(message: Any, where: str) -> Message:
     role, content = message.get("role"), message.get("content")
     role = "system" if role == "developer" else str(role)
     texts, images = [], []
+    if content is not None and not isinstance(content, str | list):
+        raise ApiError(400, f"{where}.content must be a string or a list of parts", param=where)
     for i, part in enumerate([{"type": "text", "text": content}] if isinstance(content, str) else content or []):
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text" and isinstance(part.get("text"), str):
@@ -161,7 +163,10 @@ def _number(given: Mapping[str, Any], name: str, default: float) -> float:
     value = given.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ApiError(400, f"{name} must be a number", param=name)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ApiError(400, f"{name} is too large", param=name) from None
 
 
 def _integer(given: Mapping[str, Any], name: str) -> int:

@@ -9,6 +9,7 @@ from bakeoff.errors import BakeoffError
 
 PROCESS_BYTES = 150_000_000
 STREAM_BYTES = 60_000_000
+CGROUP = Path("/sys/fs/cgroup")
 STREAMS = 8
 """Answers at once where nobody says how many."""
 COPIES = 1.1
@@ -25,12 +26,18 @@ def needed(folder: Path, streams: int = 1) -> int:
 
 
 def free() -> int:
-    """Bytes that can be had without swapping, within the limit of a container (cgroup v2) where there is one."""
+    """Bytes that can be had without swapping, within the limit of a container (cgroup v2) where there is one.
+
+    Pages of files that were not used lately do not count as used: the kernel takes them back first.
+    """
     available = psutil.virtual_memory().available
     try:
-        limit, used = (Path("/sys/fs/cgroup", name).read_text() for name in ("memory.max", "memory.current"))
-        return available if limit.strip() == "max" else min(available, int(limit) - int(used))
-    except (OSError, ValueError):
+        limit, used, stat = ((CGROUP / f"memory.{name}").read_text() for name in ("max", "current", "stat"))
+        if limit.strip() == "max":
+            return available
+        reclaimable = dict(line.split() for line in stat.splitlines())["inactive_file"]
+        return min(available, int(limit) - int(used) + int(reclaimable))
+    except (OSError, ValueError, KeyError):
         return available
 
 

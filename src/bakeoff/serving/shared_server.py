@@ -70,8 +70,9 @@ def main() -> None:
     temporary.write_text(json.dumps(said), encoding="utf-8")
     temporary.replace(record)
     try:
-        at_once = loaded.streams // loaded.processes
-        _Server(loaded.answering(), at_once, token, requests, users).serve(others)
+        at_once, answering = loaded.streams // loaded.processes, loaded.answering()
+        del loaded  # what `answering` forgets is free then
+        _Server(answering, at_once, token, requests, users).serve(others)
     finally:
         with suppress(OSError, ValueError):
             if json.loads(record.read_text(encoding="utf-8"))["pid"] == os.getpid():
@@ -110,12 +111,12 @@ class _Server:
                 user.close()
             while self._users and (new := _taken(self._users)):
                 self._kept.add(new)
-            if self._kept:
-                last_used = time.monotonic()
             self._receive(ready)
             for connection, reply in self._answering.advance():
                 if "end" in reply:
                     self._end(connection, reply)
+            if self._kept:  # after the step, which may take longer than LINGER_SECONDS
+                last_used = time.monotonic()
 
     def _receive(self, ready: set[socket.socket]) -> None:
         for connection in ready & self._under_way:

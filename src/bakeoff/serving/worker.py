@@ -45,7 +45,9 @@ def main() -> None:
         hello = {"token": token, "streams": loaded.streams, **facts(loaded.model)}
         own = loaded.streams // loaded.processes
         connections = [stack.enter_context(_connect(port, hello)) for _ in range(own)]
-        _serve(loaded.answering(), connections)
+        answering = loaded.answering()
+        del loaded  # what `answering` forgets is free then
+        _serve(answering, connections)
     os._exit(0)  # a forked process cannot shut the runtime down: it would wait for threads that it does not have
 
 

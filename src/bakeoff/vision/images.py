@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image as pillow
-from PIL import ImageOps, ImageStat, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from bakeoff.errors import InputError
 from bakeoff.models.base import Image
 from bakeoff.vision.fetch import fetch
+from bakeoff.vision.pixels import FORMATS, rgb
 
 MAX_IMAGES = 10
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000  # a sheet of A4 at 600 dots per inch has 35 million
 MIN_SIDE = 8
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 KEPT_FORMATS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}  # every model reads these; how their files end
 ORIENTATION = 0x0112
 
@@ -107,7 +107,7 @@ def normalise(data: bytes, budget: Budget = LOCAL) -> tuple[Image, tuple[str, ..
             keep = not notes and _is_plain(opened, data) and _scaled(opened.size, budget) == opened.size
             if keep and opened.format:
                 return Image(data, pillow.MIME[opened.format]), notes
-            picture = _rgb(ImageOps.exif_transpose(opened))
+            picture = rgb(opened)
     except UnidentifiedImageError:
         raise InputError(
             f"is not an image that can be read, whatever its name says; use {', '.join(FORMATS)}"
@@ -149,19 +149,6 @@ def _is_plain(picture: pillow.Image, data: bytes) -> bool:
         and not picture.has_transparency_data
         and not picture.getexif()
     )
-
-
-def _rgb(picture: pillow.Image) -> pillow.Image:
-    if picture.mode.startswith("I;16"):
-        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
-    elif picture.mode in ("I", "F"):
-        raise InputError(f"has {picture.mode} pixels of 32 bits without a defined white; save it with 8 or 16 bits")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    is_light = max(ImageStat.Stat(picture.convert("L"), mask=picture.getchannel("A")).mean) > 127
-    paper = pillow.new("RGBA", picture.size, "black" if is_light else "white")
-    return pillow.alpha_composite(paper, picture).convert("RGB")
 
 
 def _scaled(size: tuple[int, int], budget: Budget) -> tuple[int, int]:
