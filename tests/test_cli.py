@@ -47,7 +47,7 @@ def test_pull_path_and_verify(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert main(["models", "path", NAME]) == 0
     assert capsys.readouterr().out == f"{folder}\n"
     assert main(["models", "verify", NAME]) == 0
-    assert capsys.readouterr().out == f"{NAME}: every file is as it was pulled\n"
+    assert capsys.readouterr().out == f"{NAME}: every file is as it was made\n"
     assert "ready" in row_of(NAME, capsys)
 
     (folder / "model.onnx").write_text("something else")

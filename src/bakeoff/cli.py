@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from bakeoff import (
@@ -19,18 +20,24 @@ from bakeoff import (
     submit_command,
 )
 from bakeoff.catalog.progress import format_size
-from bakeoff.catalog.tuned import tuned_models
+from bakeoff.catalog.tuned import tuned_folder, tuned_models
 from bakeoff.errors import BakeoffError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 went well, 1 it did not (the reason is on stderr), 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name or a text may have what the terminal has not
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except BakeoffError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -99,16 +106,18 @@ def _pull(options: argparse.Namespace) -> int:
 
 
 def _path(options: argparse.Namespace) -> int:
-    print(catalog.resolve(catalog.find(options.name, options.variant).name))
+    print(tuned_folder(options.name) or catalog.resolve(catalog.find(options.name, options.variant).name))
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    name = catalog.find(options.name, options.variant).name
-    problems = catalog.verify(name)
+    tuned = tuned_folder(options.name)
+    name = options.name if tuned else catalog.find(options.name, options.variant).name
+    problems = catalog.verify(tuned or name)
     for problem in problems:
         print(problem)
-    print(f"{name}: run `bakeoff models pull {name}`" if problems else f"{name}: every file is as it was pulled")
+    again = "`bakeoff finetune` anew" if tuned else f"`bakeoff models pull {name}`"
+    print(f"{name}: run {again}" if problems else f"{name}: every file is as it was made")
     return 1 if problems else 0
 
 

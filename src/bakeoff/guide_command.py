@@ -81,7 +81,7 @@ QUESTIONS = (
 NEXT: dict[Way, str] = {
     "prompt engineering": "edit flows/chat/system.jinja2 and data/chat, then: bakeoff run experiments/chat.yaml",
     "RAG": "bakeoff index YOUR_DOCUMENTS --out INDEX, give `index: INDEX` to: bakeoff run experiments/rag.yaml",
-    "fine-tuning": "not in Bakeoff yet. See what a larger model gains: bakeoff run experiments/cloud_vs_local.yaml",
+    "fine-tuning": "with your rows in experiments/finetune.yaml: bakeoff finetune experiments/finetune.yaml --check",
 }
 
 

@@ -51,6 +51,10 @@ def _run_flow(options: argparse.Namespace) -> int:
 
     flow = options.what.resolve()
     evaluation = flow.parent.parent / "evaluations" / flow.name / "run.yaml"
+    if (flow / "run.yaml").is_file() and not evaluation.is_file():
+        raise InputError(f"{evaluation} does not exist: what scores {options.what} has its name")
+    if options.model:
+        _check_model_input(flow)
     stamp = datetime.now().strftime("%Y%m%d_%H%M%S_%f")
     _say(f"running {options.what} ...")
     inputs = {"model": options.model} if options.model else {}
@@ -62,6 +66,15 @@ def _run_flow(options: argparse.Namespace) -> int:
     print_metrics(scored.metrics)
     _say(f"answers: {base.folder}\nscores:  {scored.folder}")
     return 0
+
+
+def _check_model_input(flow: Path) -> None:
+    """Raises InputError where --model would say nothing."""
+    import yaml
+
+    path = flow / "flow.dag.yaml"
+    if path.is_file() and "model" not in (yaml.safe_load(path.read_text(encoding="utf-8")).get("inputs") or {}):
+        raise InputError(f"--model does not go with {flow.name}: the flow has no input `model`")
 
 
 def _run_experiment(options: argparse.Namespace) -> int:
@@ -78,7 +91,11 @@ def _run_experiment(options: argparse.Namespace) -> int:
     used = {contender.price for contender in experiment.contenders if isinstance(contender.price, Price)}
     for said in sorted(filter(None, (old_price(price, date.today()) for price in used))):
         _say(f"warning: {said}")
+    folder = options.output or OUTPUT / experiment.name
+    folder.mkdir(parents=True, exist_ok=True)  # says now what is in its way
     blessed = experiment.gates.blessed if experiment.gates else None
+    if options.bless and options.limit:
+        raise InputError("--bless does not go with --limit: later runs over all rows would be held to those few")
     if options.bless and blessed is None:
         raise InputError(f"{options.what}: --bless needs `gates: {{blessed: FILE}}`, where to write")
     with shown_progress(_say) as progress:
@@ -89,7 +106,6 @@ def _run_experiment(options: argparse.Namespace) -> int:
         write_blessed(blessed, result.tasks)
         _say(f"blessed: {blessed}")
     result = with_gates(result, experiment.gates)
-    folder = options.output or OUTPUT / experiment.name
     _write(folder, experiment, result, cells)
     _print(result)
     _say(f"report: {folder / 'report.html'}")
@@ -105,7 +121,6 @@ def _write(folder: Path, experiment: "Experiment", result: "ExperimentResult", c
     from bakeoff.experiments.result import to_json
     from bakeoff.experiments.rows_files import to_csv, to_json_lines
 
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
         ("report.html", to_html(result, experiment, cells)),
         ("result.json", to_json(result)),

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ def test_a_baseline_and_gates(bundle: Path) -> None:
         ({"gates": {"floors": {"f2": 1}}}, "f2", "gates.floors.f2: 'f2' is not among the metrics"),
         ({"gates": {"largest_drop": {"match": 1}}}, "gates", "'blessed' is a dependency"),
         ({"metrics": {"match": {"kind": "binary"}}}, "kind", "metrics.match.kind: 'binary' is not one of"),
+        (
+            {"tasks": {"tiny": {"flow": "../flows/tiny", "column_mapping": {"wrod": "${data.word}"}}}},
+            "wrod",
+            "has no input 'wrod'; did you mean word?",
+        ),
+        ({"contenders": {"a": {"inputs": {"mode": date(2024, 1, 1)}}}}, "mode:", "2024-01-01 has no form in JSON"),
+        ({"contenders": {"a": {"inputs": {"mode": float("inf")}}}}, "mode:", "inf has no form in JSON"),
+        ({"contenders": {"a": {"environment": {"PF_WORKER_COUNT": "0"}}}}, "PF_WORKER", "'0' is no number of workers"),
+        ({"contenders": {"a": CONSTANT}, "gates": {"floors": {"match": 1}}}, "gates", "all contenders are baselines"),
+        (
+            {"gates": {"contenders": ["half"], "non_inferior": {"reference": "half", "margin": 0.1}}},
+            "non_inferior",
+            "binds only the reference itself",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(

@@ -145,6 +145,35 @@ def test_repeats_are_averaged_and_their_variance_is_split() -> None:
     assert any("100% of a row's variance" in line for line in note_lines(found))
 
 
+def test_a_run_that_failed_is_not_hidden_by_one_that_did_not() -> None:
+    cells = [cell("a", [row(n, 1.0) for n in range(10)]), cell("a", [row(n, 0.0, error="x") for n in range(10)], 2)]
+    (found,) = analyse(experiment(Contender("a")), cells, THIS_RUN).tasks[0].contenders[0].metrics
+    assert (found.mean, found.rows_scored, found.rows_expected) == (1.0, 10, 20)
+    assert (found.coverage, found.worst_case) == (0.5, 0.5)
+
+
+def test_a_score_that_the_metric_cannot_have_is_told() -> None:
+    cells = [cell(name, [row(n, 4.0) for n in range(5)]) for name in ("a", "b")]
+    with pytest.raises(InputError, match="'match': a has scores from 4 to 4, and the metric goes from 0 to 1"):
+        analyse(experiment(Contender("a"), Contender("b")), cells, THIS_RUN)
+
+
+def test_a_latency_that_the_evaluation_does_not_have_is_told() -> None:
+    wrong = experiment(Contender("a"), tasks=(task(latency=("mtch",)),))
+    with pytest.raises(InputError, match="has no metric 'mtch', which `latency` of tiny names"):
+        analyse(wrong, [cell("a", [row(0, 1.0)])], THIS_RUN)
+
+
+def test_a_local_cost_is_by_the_workers_that_ran() -> None:
+    hardware = Hardware(price=48, lifetime_years=4, watts=0, price_per_kwh=0)
+    costs = []
+    for workers in (1, 2):
+        cells = [cell("a", [row(n, 1.0) for n in range(21)], workers=workers)]
+        result = analyse(experiment(Contender("a", price="local"), hardware=hardware), cells, THIS_RUN)
+        costs.append(result.tasks[0].contenders[0].cost.per_1000)
+    assert costs[0] == pytest.approx(2 * (costs[1] or 0))
+
+
 def test_clusters_reach_the_comparison() -> None:
     rows = {name: [row(n, float(n % k == 0)) for n in range(20)] for name, k in (("a", 2), ("b", 3))}
     cells = [cell(name, values) for name, values in rows.items()]

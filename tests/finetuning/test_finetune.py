@@ -146,6 +146,8 @@ def test_the_catalog_lists_what_was_tuned(trained: Any, capsys: pytest.CaptureFi
     assert set(tuned_models()) == {"tiny+words", "tiny-words-fp32", "tiny-words-int8", "tiny-words-exact"}
     assert main(["models", "list"]) == 0
     assert "tiny+words" in capsys.readouterr().out
+    assert main(["models", "path", "tiny+words"]) == main(["models", "verify", "tiny-words-int8"]) == 0
+    assert "tiny-words-int8: every file is as it was made" in capsys.readouterr().out
     with pytest.raises(ModelNotFoundError, match=r"no adapter 'tiny\+other'.*there are tiny\+words"):
         load_model("tiny+other")
 

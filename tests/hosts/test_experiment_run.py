@@ -14,17 +14,20 @@ import pytest
 import yaml
 from experiment_files import EXPERIMENT, WORDS, write_bundle, write_data, write_experiment
 
+from bakeoff import catalog
+from bakeoff.catalog.tuned import Tuned
 from bakeoff.cli import main
 from bakeoff.errors import BakeoffError, InputError
 from bakeoff.experiments import tracking
 from bakeoff.experiments.definition import Contender, Rule, load_experiment
 from bakeoff.experiments.progress import PlainProgress
 from bakeoff.experiments.result import ExperimentResult
-from bakeoff.hosts import experiment_evaluate, experiment_run
+from bakeoff.hosts import experiment_evaluate, experiment_key, experiment_run
 from bakeoff.hosts.experiment_cell import artifacts, open_cell, prompts, read_lines
 from bakeoff.hosts.experiment_key import cell_content, row_key
 from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
 from bakeoff.hosts.experiment_run import run_experiment
+from bakeoff.hosts.promptflow_batch import Batch
 from bakeoff.metrics.rows import scored
 from bakeoff.models.openai_errors import RATE_LIMITED
 
@@ -48,7 +51,8 @@ def never(*arguments: object, **named: object) -> None:
 def by_answer(task, name, rows, outputs):  # type: ignore[no-untyped-def]
     """An evaluation without a run."""
     good = {row.id: outputs[row.id]["answer"] == row.values["truth"] for row in rows if row.id in outputs}
-    return {i: {"id": i, "outcome": "answered"} | scored(right).fields("match") for i, right in good.items()}, {}
+    records = {i: {"id": i, "outcome": "answered"} | scored(right).fields("match") for i, right in good.items()}
+    return experiment_evaluate.Evaluated(records)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,8 @@ def test_gates_decide_the_exit_code(
     drop = {"largest_drop": {"match": 0.1}, "blessed": "blessed.json"}
     file = str(write_experiment(finished, gates=drop))
     assert main(["run", file, *output]) == 1
+    assert main(["run", file, *output, "--bless", "--limit", "2"]) == 1
+    assert "--bless does not go with --limit" in capsys.readouterr().err
     assert main(["run", file, *output, "--bless"]) == 0
     assert main(["run", file, *output]) == 0
     (finished / "experiments/blessed.json").write_text('{"tiny": {"right": {"match": 1}, "half": {"match": 0.51}}}')
@@ -157,7 +163,7 @@ def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytes
     monkeypatch.setattr(experiment_run, "evaluate", by_answer)
     runs: list[list[str]] = []
 
-    def answer(run_file: Path, name: str, **_: object) -> None:
+    def answer(run_file: Path, name: str, **_: object) -> Batch:
         words = [json.loads(line)["word"] for line in (run_file.parent / "todo.jsonl").read_text().splitlines()]
         runs.append(words)
         for number, word in enumerate(words):
@@ -165,6 +171,7 @@ def test_failed_rows_are_counted_and_asked_again(fresh: Path, monkeypatch: pytes
                 write_line(name, number, status="Failed", output=None, error={"message": f"no answer for {word}"})
             else:
                 write_line(name, number, status="Completed", output={"answer": word})
+        return Batch(name, run_file.parent, len(words), 0, workers=1)
 
     monkeypatch.setattr(experiment_run, "run_batch", answer)
     experiment = load_experiment(write_experiment(fresh, contenders=RIGHT))
@@ -186,7 +193,7 @@ def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, mon
     monkeypatch.setattr(experiment_run, "evaluate", by_answer)
     runs: list[tuple[str, list[str]]] = []
 
-    def turn_away(run_file: Path, name: str, **_: object) -> None:
+    def turn_away(run_file: Path, name: str, **_: object) -> Batch:
         rows = [json.loads(line) for line in (run_file.parent / "todo.jsonl").read_text().splitlines()]
         workers = yaml.safe_load(run_file.read_text())["environment_variables"]["PF_WORKER_COUNT"]
         runs.append((workers, [row["id"] for row in rows]))
@@ -195,6 +202,7 @@ def test_rows_that_met_a_rate_limit_go_again_with_fewer_workers(fresh: Path, mon
             if number >= 2:
                 output["completion"] = {"finish_reason": "error", "error": f"HTTP 429: {RATE_LIMITED} 3 retries"}
             write_line(name, number, status="Completed", output=output)
+        return Batch(name, run_file.parent, len(rows), 0, workers=int(workers))
 
     monkeypatch.setattr(experiment_run, "run_batch", turn_away)
     contenders = {"right": {"environment": {"PF_WORKER_COUNT": "5"}}}
@@ -263,6 +271,58 @@ def test_a_cell_is_open_once(fresh: Path) -> None:
         pass
 
 
+def test_a_row_that_was_not_scored_is_told_and_scored_again(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The evaluation of one row fails while there is a file."""
+    score = fresh / "evaluations/tiny/score.py"
+    down = str(fresh / "state-down")
+    broken = f'    if answer == "w05" and Path({down!r}).exists():\n        raise OSError("judge down")\n'
+    code = score.read_text().replace("-> dict:\n", f"-> dict:\n{broken}")
+    score.write_text(f"from pathlib import Path\n{code}")
+    experiment = load_experiment(write_experiment(fresh, contenders=RIGHT))
+    (fresh / "state-down").touch()
+    result, _ = run_experiment(experiment, PlainProgress(silent))
+    (message,) = result.tasks[0].contenders[0].errors
+    assert message.startswith("the evaluation failed: ")
+    assert "judge down" in message
+    assert result.tasks[0].contenders[0].metrics[0].rows_scored == 9
+    (fresh / "state-down").unlink()
+    for _ in range(2):
+        result, _ = run_experiment(experiment, PlainProgress(silent))
+        assert result.tasks[0].contenders[0].errors == {}
+        assert result.tasks[0].contenders[0].metrics[0].rows_scored == 10
+        monkeypatch.setattr(experiment_evaluate, "run_batch", never)
+    assert asked(fresh) == Counter(WORDS)
+
+
+def test_no_environment_variable_stays_in_the_cache(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_run, "evaluate", by_answer)
+    contenders = {"right": {"environment": {"SOME_KEY": "k5f2d0", "PF_WORKER_COUNT": "2"}}}
+    _, (cell,) = run_experiment(load_experiment(write_experiment(fresh, contenders=contenders)), PlainProgress(silent))
+    assert cell.workers == 2
+    kept = [path for path in (fresh / "cache").rglob("*") if path.is_file()]
+    assert any(path.name == "about.json" and "SOME_KEY" in path.read_text() for path in kept)
+    assert not any("k5f2d0" in path.read_text() for path in kept)
+
+
+def test_another_fine_tuning_asks_for_new_answers(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned = [Tuned("base+x", fresh / "base+x", "base"), Tuned("base-x-int8", fresh / "base-x-int8", "base")]
+    monkeypatch.setattr(experiment_key, "tuned_models", lambda: {model.name: model for model in tuned})
+    monkeypatch.setattr(catalog, "ensure", lambda name, report: fresh / name)
+    monkeypatch.setattr(catalog, "revision", lambda folder: (folder / "weights").read_text())
+    for name in ("base+x", "base-adapters", "base-x-int8"):
+        (fresh / name).mkdir()
+        (fresh / name / "weights").write_text("1")
+    (task,) = load_experiment(write_experiment(fresh)).tasks
+
+    def keys() -> list[object]:
+        return [cell_content(task, Contender("a", inputs={"mode": model.name}), 1)["models"] for model in tuned]
+
+    assert keys() == [{"mode": "1 1"}, {"mode": "1"}]
+    (fresh / "base-adapters/weights").write_text("2")
+    (fresh / "base-x-int8/weights").write_text("3")
+    assert keys() == [{"mode": "1 2"}, {"mode": "3"}]
+
+
 def test_what_asks_for_new_answers(fresh: Path) -> None:
     def key(name: str = "a", repeat: int = 1, **fields: dict[str, str]) -> dict[str, object]:
         (task,) = load_experiment(write_experiment(fresh)).tasks
@@ -288,6 +348,33 @@ def test_only_what_the_flow_gets_of_a_row_counts(fresh: Path) -> None:
     assert row_key(task, Contender("a"), "a", row | {"truth": "corrected"}) == first
     assert row_key(task, Contender("a"), "a", row | {"word": "v"}) != first
     assert row_key(task, Contender("a"), "b", row) != first
+
+
+def test_a_number_is_an_id(fresh: Path) -> None:
+    (task,) = load_experiment(write_experiment(fresh)).tasks
+    write_data(fresh, [{"id": number, "word": "w"} for number in range(2)])
+    assert [row.id for row in read_task_rows(task, None, 0)] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"id": "a", "word": "w", "city": "x"}], r"row 'a' has no column 'truth', which .*evaluations/tiny reads"),
+        ([{"id": "a", "word": "w", "truth": "w"}], "row 'a' has no 'city', the column that `clusters` names"),
+        ([{"id": "a", "word": "w", "truth": "w", "city": "x"}], "no column 'other', which a baseline reads"),
+    ],
+)
+def test_what_reads_the_rows_later_is_checked_before_a_model_is_asked(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, object]], message: str
+) -> None:
+    monkeypatch.setattr(experiment_run, "run_batch", never)
+    write_data(fresh, rows)
+    contenders = RIGHT | {"same": {"baseline": {"answer": {"column": "other"}}}}
+    tasks = {"tiny": {"flow": "../flows/tiny", "clusters": "city"}}
+    with pytest.raises(InputError, match=message):
+        run_experiment(
+            load_experiment(write_experiment(fresh, contenders=contenders, tasks=tasks)), PlainProgress(silent)
+        )
 
 
 def test_rows_need_ids_of_their_own(fresh: Path) -> None:
@@ -323,11 +410,21 @@ def test_the_rows_of_a_baseline() -> None:
         (["flows/chat", "--wandb"], "--wandb does not go with a flow folder"),
         (["experiments/chat.yaml", "--model", "x"], "--model does not go with an experiment"),
         (["experiments/chat.yaml", "--repeat", "0"], "--repeat is 0"),
+        (["experiments/chat.yaml", "--output", "README.md"], "error: README.md: File exists"),
     ],
 )
 def test_options_that_do_not_fit(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_flow_is_run_only_if_it_can_be_scored_as_asked(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flow = fresh / "flows/tiny"
+    assert main(["run", str(flow), "--model", "x"]) == 1
+    assert "--model does not go with tiny: the flow has no input `model`" in capsys.readouterr().err
+    (fresh / "evaluations/tiny/run.yaml").unlink()
+    assert main(["run", str(flow)]) == 1
+    assert "evaluations/tiny/run.yaml does not exist" in capsys.readouterr().err
 
 
 def test_the_mapping_of_the_evaluation_is_turned_to_the_merged_rows() -> None:

@@ -47,6 +47,7 @@ def test_rows_are_counted_and_blank_lines_are_not(tmp_path: Path) -> None:
         (line(history={"a": 1}), "line 1: 'history' is not of type list"),
         (line(history=None), "line 1: 'history' is not of type list: 'None'"),
         (line(top="many"), "line 1: 'top' is not of type int: 'many'"),
+        (line(question="\ud83d"), "line 1: has half a character"),
         (b"", "there are no rows"),
     ],
 )

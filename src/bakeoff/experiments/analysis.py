@@ -39,6 +39,7 @@ from bakeoff.serving.shared_address import WORKERS
 
 ENDPOINTS = ("openai:", "azure:")
 ERRORS_SHOWN = 5
+ROUNDING = 1e-9
 
 
 def analyse(experiment: Experiment, cells: Sequence[CellRun], this_run: ThisRun) -> ExperimentResult:
@@ -76,17 +77,28 @@ def _of_task(cells: Sequence[CellRun], task: Task) -> dict[str, list[CellRun]]:
     return found
 
 
-def _scores(repeats: Sequence[CellRun], metric: str) -> Scores:
+def _runs(repeats: Sequence[CellRun], metric: MetricChoice) -> list[Scores]:
+    """The row scores of each run. Raises InputError for one that the metric cannot have."""
     runs = [
-        read_scores([row.record for row in cell.rows if row.record is not None], metric, cell.contender)
+        read_scores([row.record for row in cell.rows if row.record is not None], metric.name, cell.contender)
         for cell in repeats
     ]
+    given = [score for run in runs for score in run.by_id.values() if score is not None]
+    if metric.maximum is not None and given and (min(given) < -ROUNDING or max(given) > metric.maximum + ROUNDING):
+        raise InputError(
+            f"metric {metric.name!r}: {repeats[0].contender} has scores from {min(given):g} to {max(given):g}, and the "
+            f"metric goes from 0 to {metric.maximum:g}: set its `maximum` in the experiment, null for one without"
+        )
+    return runs
+
+
+def _over_runs(runs: Sequence[Scores]) -> Scores:
     return runs[0] if len(runs) == 1 else mean_over_runs(runs)
 
 
 def _comparisons(experiment: Experiment, task: Task, cells: Mapping[str, list[CellRun]]) -> Iterator[Comparison]:
     for metric in experiment.metrics:
-        scores = {name: _scores(repeats, metric.name) for name, repeats in cells.items()}
+        scores = {name: _over_runs(_runs(repeats, metric)) for name, repeats in cells.items()}
         for a, b in combinations(scores, 2):
             rows = cells[a][0].rows
             yield compare(
@@ -129,7 +141,7 @@ def _task(
         contenders=tuple(contenders),
         comparisons=tuple(comparisons),
         verdict=verdict,
-        break_even=tuple(_break_even(experiment, task, contenders)),
+        break_even=tuple(_break_even(experiment, task, cells, contenders)),
     )
 
 
@@ -165,7 +177,8 @@ def _summary(contender: ContenderResult, decision: str, why_unscored: str) -> Co
 def _contender(experiment: Experiment, task: Task, contender: Contender, repeats: Sequence[CellRun]) -> ContenderResult:
     rows = [row for cell in repeats for row in cell.rows]
     expected = len(repeats[0].rows)
-    scores = {metric.name: _scores(repeats, metric.name) for metric in experiment.metrics}
+    runs = {metric.name: _runs(repeats, metric) for metric in experiment.metrics}
+    scores = {name: _over_runs(found) for name, found in runs.items()}
     seconds = [0.0] * len(rows) if contender.baseline else _times(task, rows)
     latency = Latency(percentile(seconds, 50), percentile(seconds, 95), fmean(seconds)) if seconds else None
     memory = [cell.peak_memory_mb for cell in repeats if cell.peak_memory_mb is not None]
@@ -179,27 +192,30 @@ def _contender(experiment: Experiment, task: Task, contender: Contender, repeats
         models=_models(rows),
         outcomes={name.removeprefix("rows_"): int(n) for name, n in outcomes.items() if n and name != "rows_expected"},
         errors=dict(Counter(row.error for row in rows if row.error).most_common(ERRORS_SHOWN)),
-        metrics=tuple(_metric(m, scores[m.name], expected, len(repeats)) for m in experiment.metrics),
+        metrics=tuple(_metric(m, runs[m.name], expected) for m in experiment.metrics),
         categories=tuple(_categories(repeats[0].rows, scores)),
         latency=latency,
         peak_memory_mb_approximate=0.0 if contender.baseline else max(memory, default=None),
         tokens=_tokens(rows),
-        cost=_cost(experiment, task, contender, rows, latency),
+        cost=_cost(experiment, contender, rows, _machine_seconds(task, contender, repeats, latency)),
         stays_on_machine=_stays(task, contender, rows),
-        variance=_variance(repeats, experiment.decision.name),
+        variance=_variance(runs[experiment.decision.name]),
         evaluations=tuple(cell.metrics for cell in repeats),
         runs=tuple(dict.fromkeys(run for cell in repeats for run in cell.runs)),
     )
 
 
-def _metric(metric: MetricChoice, scores: Scores, expected: int, repeats: int) -> MetricResult:
-    """Summarised from the row scores, by the same rules as in the evaluation flows."""
+def _metric(metric: MetricChoice, runs: Sequence[Scores], expected: int) -> MetricResult:
+    """Summarised from the row scores, by the same rules as in the evaluation flows.
+
+    Mean and interval are of the rows, each with its mean over the runs; coverage and worst case are of every answer, so
+    that a run that failed is not hidden by those that did not.
+    """
     name = metric.name
-    records = [_record(name, Score("failed") if s is None else scored(s)) for s in scores.by_id.values()]
-    records += [_record(name, Score("skipped")) for _ in scores.skipped]
-    binary = metric.kind == "pass_fail" and repeats == 1
-    found = summarise(records, Metric(name, metric.maximum, binary), expected)
-    rows_scored = int(found[f"{name}_rows_scored"])
+    binary = metric.kind == "pass_fail" and len(runs) == 1
+    found = _summarised(metric, [_over_runs(runs)], expected, binary)
+    answers = _summarised(metric, runs, expected * len(runs), binary)
+    rows_scored = int(answers[f"{name}_rows_scored"])
     return MetricResult(
         name=name,
         label=metric.label,
@@ -207,15 +223,18 @@ def _metric(metric: MetricChoice, scores: Scores, expected: int, repeats: int) -
         mean=found[name] if rows_scored else None,
         low=found.get(f"{name}_ci_low"),
         high=found.get(f"{name}_ci_high"),
-        rows_expected=int(found[f"{name}_rows_expected"]),
+        rows_expected=int(answers[f"{name}_rows_expected"]),
         rows_scored=rows_scored,
-        coverage=found[f"{name}_coverage"],
-        worst_case=found.get(f"{name}_worst_case"),
+        coverage=answers[f"{name}_coverage"],
+        worst_case=answers.get(f"{name}_worst_case"),
     )
 
 
-def _record(metric: str, score: Score) -> dict[str, Any]:
-    return score.fields(metric)
+def _summarised(metric: MetricChoice, runs: Sequence[Scores], expected: int, binary: bool) -> dict[str, float]:
+    scores = [Score("failed") if s is None else scored(s) for run in runs for s in run.by_id.values()]
+    scores += [Score("skipped") for run in runs for _ in run.skipped]
+    records = [score.fields(metric.name) for score in scores]
+    return summarise(records, Metric(metric.name, metric.maximum, binary), expected)
 
 
 def _categories(rows: Sequence[RowResult], scores: Mapping[str, Scores]) -> Iterator[CategoryResult]:
@@ -232,9 +251,14 @@ def _times(task: Task, rows: Sequence[RowResult]) -> list[float]:
     """Seconds of each row that has them: the metrics that the task names, else the line's time in Prompt Flow.
 
     A part that the evaluation skipped (a model that was not asked) took no time; one that failed leaves its row out.
+    Raises InputError for a metric that the evaluation does not have.
     """
     if not task.latency:
         return [row.seconds for row in rows if row.seconds is not None]
+    records = [row.record for row in rows if row.record is not None]
+    for metric in task.latency:
+        if records and not any(f"{metric}_status" in record for record in records):
+            raise InputError(f"{task.evaluation.folder} has no metric {metric!r}, which `latency` of {task.name} names")
     times = []
     for record in (row.record or {} for row in rows):
         parts: list[Any] = [record.get(f"{m}_score") for m in task.latency if record.get(f"{m}_status") != "skipped"]
@@ -273,30 +297,36 @@ def _stays(task: Task, contender: Contender, rows: Sequence[RowResult]) -> bool:
     return bool(answered) and all((record.get("model") or {}).get("provider") == "onnx" for record in answered)
 
 
-def _cost(
-    experiment: Experiment, task: Task, contender: Contender, rows: Sequence[RowResult], latency: Latency | None
-) -> Cost:
+def _cost(experiment: Experiment, contender: Contender, rows: Sequence[RowResult], seconds: float | None) -> Cost:
+    """seconds: of the whole machine for a request."""
     if contender.baseline:
         return Cost(0.0, "no model runs")
     if isinstance(contender.price, Price):
         return token_cost(contender.price, *_token_counts(rows))
     if contender.price == "local" and experiment.hardware:
-        seconds = _machine_seconds(task, contender, latency)
         return local_cost(experiment.hardware, seconds, experiment.limits.monthly_requests)
     return Cost(None, "no price is stated")
 
 
-def _machine_seconds(task: Task, contender: Contender, latency: Latency | None) -> float | None:
-    """Seconds of the whole machine for a request: so many run at once as there are workers."""
-    workers = {**task.environment, **contender.environment}.get(WORKERS) or cores()
-    return latency.mean / int(workers) if latency else None
+def _machine_seconds(
+    task: Task, contender: Contender, repeats: Sequence[CellRun], latency: Latency | None
+) -> float | None:
+    """Seconds of the whole machine for a request: so many ran at once as there were workers.
+
+    Of answers that an older bakeoff kept nobody knows how many; those are taken that a run would get now.
+    """
+    known = [cell.workers for cell in repeats if cell.workers]
+    workers = fmean(known) if known else int({**task.environment, **contender.environment}.get(WORKERS) or cores())
+    return latency.mean / workers if latency else None
 
 
-def _break_even(experiment: Experiment, task: Task, contenders: Sequence[ContenderResult]) -> Iterator[BreakEven]:
+def _break_even(
+    experiment: Experiment, task: Task, cells: Mapping[str, Sequence[CellRun]], contenders: Sequence[ContenderResult]
+) -> Iterator[BreakEven]:
     """Every contender priced as local against every one priced by tokens."""
     results = {c.name: c for c in contenders}
     for local in experiment.contenders:
-        seconds = _machine_seconds(task, local, results[local.name].latency)
+        seconds = _machine_seconds(task, local, cells[local.name], results[local.name].latency)
         if local.price != "local" or experiment.hardware is None or not seconds:
             continue
         for cloud in experiment.contenders:
@@ -305,12 +335,10 @@ def _break_even(experiment: Experiment, task: Task, contenders: Sequence[Contend
                 yield break_even(local.name, experiment.hardware, seconds, cloud.name, per_1000)
 
 
-def _variance(repeats: Sequence[CellRun], metric: str) -> VarianceComponents | None:
-    if len(repeats) < 2:
+def _variance(runs: Sequence[Scores]) -> VarianceComponents | None:
+    if len(runs) < 2:
         return None
-    records = [[row.record for row in cell.rows if row.record is not None] for cell in repeats]
-    scores = [read_scores(r, metric, c.contender) for r, c in zip(records, repeats, strict=True)]
     try:
-        return variance_components(scores)
+        return variance_components(runs)
     except InputError:  # fewer than two items, or none that was scored twice: nothing to split
         return None

@@ -16,6 +16,7 @@ from bakeoff.experiments.cost import Hardware
 from bakeoff.experiments.limits import Limits
 from bakeoff.experiments.prices import PRICES, Price, read_prices
 from bakeoff.finding import Finding, error
+from bakeoff.serving.shared_address import WORKERS
 from bakeoff.yaml_lines import Document, Keys, mapping, read, sequence
 
 if TYPE_CHECKING:
@@ -226,8 +227,42 @@ def _unknown_names(value: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
             yield keys, f"{name!r} is not among the contenders{_meant(name, contenders)}"
 
 
+def _idle_gates(value: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Gates that would hold whatever comes, because they bind no contender."""
+    gates = value.get("gates", {})
+    bound = gates.get("contenders") or [name for name, given in value["contenders"].items() if "baseline" not in given]
+    if gates and not bound:
+        yield ("gates",), "all contenders are baselines, which gates bind only by name: give `contenders`"
+    if "non_inferior" in gates and not set(bound) - {gates["non_inferior"]["reference"]}:
+        yield ("gates", "non_inferior"), "binds only the reference itself: name another contender in `contenders`"
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _misfits(value: Mapping[str, Any], tasks: tuple[Task, ...]) -> Iterator[tuple[Keys, str]]:
-    """Inputs, nodes and outputs of contenders that a task's flow does not have."""
+    """Inputs, nodes and outputs that a task's flow does not have, and other values that cannot be."""
+    for task in tasks:
+        for key in value["tasks"][task.name].get("column_mapping", {}):
+            if key not in task.flow.inputs:
+                meant = _meant(key, list(task.flow.inputs))
+                yield ("tasks", task.name, "column_mapping", key), f"{task.flow.folder} has no input {key!r}{meant}"
+    yield from _idle_gates(value)
+    for name, contender in value["contenders"].items():
+        for key, given in contender.get("inputs", {}).items():
+            if not _is_json(given):
+                yield (
+                    ("contenders", name, "inputs", key),
+                    f"{given} has no form in JSON: put it in quotes",
+                )
+        workers = contender.get("environment", {}).get(WORKERS, "1")
+        if not (workers.isdecimal() and int(workers)):
+            yield ("contenders", name, "environment", WORKERS), f"{workers!r} is no number of workers: use 1 or more"
     for name, contender in value["contenders"].items():
         keys: Keys = ("contenders", name)
         for task in tasks:

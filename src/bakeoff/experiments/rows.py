@@ -12,8 +12,8 @@ class RowResult:
     """One row of a task, run once by one contender.
 
     data: the row of the data file. output: the flow's outputs, None where the flow failed. seconds: how long Prompt
-    Flow took for the line. record: what the evaluation says of it, None where it got none. error: why the flow failed.
-    prompts: the messages of each model call, as far as the run was traced.
+    Flow took for the line. record: what the evaluation says of it, None where it got none. error: why the flow, or else
+    the evaluation, failed. prompts: the messages of each model call, as far as the run was traced.
     """
 
     id: str
@@ -36,8 +36,8 @@ class CellRun:
     """One contender x task x repeat.
 
     metrics: what the evaluation flow logged. peak_memory_mb: largest sum of the proportional memory of all processes
-    of a run; None where none was watched. from_cache: rows whose answer was not run now; None for a baseline.
-    runs: names of the Prompt Flow runs that the answers come from.
+    of a run; None where none was watched. workers: of the last run; None where nobody noted them. from_cache: rows
+    whose answer was not run now; None for a baseline. runs: names of the Prompt Flow runs that the answers come from.
     """
 
     task: str
@@ -48,3 +48,4 @@ class CellRun:
     peak_memory_mb: float | None
     from_cache: int | None
     runs: tuple[str, ...]
+    workers: int | None = None

@@ -1,10 +1,10 @@
 """The cache of one contender x task x repeat: finished answers, and the run that may have been killed.
 
-    <cell>/about.json      what its answers depend on (its hash is the folder's name)
+    <cell>/about.json      what its answers depend on (its hash is the folder's name), environment variables hashed
     <cell>/answers.jsonl   one finished answer a line, by the key of its row
     <cell>/pending.json    the run that is under way: its name, and the row key of each of its lines
-    <cell>/memory.json     largest memory of a run, in MB
-    <cell>/todo.jsonl, run.yaml   what the last run was given
+    <cell>/memory.json     largest memory of a run, in MB, and the workers of the last one
+    <cell>/todo.jsonl      the rows of the last run; its run.yaml is there while it runs
 
 A run's lines are read from Prompt Flow's own records (`flow_artifacts`), which it writes as lines finish: so a run
 that was killed is harvested like any other, the next time the cell is opened.
@@ -90,12 +90,22 @@ class Cell:
     @property
     def peak_memory_mb(self) -> float | None:
         """Largest memory of the runs so far; None where none was watched to its end."""
-        path = self.folder / "memory.json"
-        return json.loads(path.read_text(encoding="utf-8"))["peak_mb"] if path.exists() else None
+        return self._noted().get("peak_mb")
 
-    def note_memory(self, peak_mb: float) -> None:
-        """Keep it if it is the largest so far."""
-        write_json(self.folder / "memory.json", {"peak_mb": max(peak_mb, self.peak_memory_mb or 0.0)})
+    @property
+    def workers(self) -> int | None:
+        """How many worked at once in the last run that came to its end; None where nobody noted it."""
+        return self._noted().get("workers")
+
+    def note_run(self, peak_mb: float, workers: int | None) -> None:
+        """Keep the memory (0 where it was not watched) if it is the largest so far, and the workers if known."""
+        largest = max(peak_mb, self.peak_memory_mb or 0.0)
+        noted = {"peak_mb": largest or None, "workers": workers or self.workers}
+        write_json(self.folder / "memory.json", {name: value for name, value in noted.items() if value})
+
+    def _noted(self) -> dict[str, Any]:
+        path = self.folder / "memory.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 @contextmanager
@@ -113,7 +123,7 @@ def open_cell(content: Mapping[str, Any]) -> Iterator[Cell]:
     except Timeout:
         raise BakeoffError(f"another `bakeoff run` is at the same contender and task: wait for it ({folder})") from None
     try:
-        write_json(folder / "about.json", content)
+        write_json(folder / "about.json", _without_values(content))
         pending = folder / "pending.json"
         if pending.exists():
             end_run(json.loads(pending.read_text(encoding="utf-8"))["run"])
@@ -123,6 +133,12 @@ def open_cell(content: Mapping[str, Any]) -> Iterator[Cell]:
         yield cell
     finally:
         lock.release()
+
+
+def _without_values(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the hash of each environment variable: one may be a key."""
+    hashes = {name: f"sha256 {digest(value)}" for name, value in content.get("environment", {}).items()}
+    return {**content, "environment": hashes}
 
 
 def experiments_cache() -> Path:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,23 @@ OUTPUT = "run_output_"
 EXPECTED = "expected_rows"
 
 
-def evaluate(
-    task: Task, name: str, rows: Sequence[DataRow], outputs: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Mapping[str, Any]], dict[str, float]]:
-    """(record by row id, logged metrics) of the rows that have outputs.
+@dataclass(frozen=True)
+class Evaluated:
+    """Records by row id, what the evaluation flow logged, and why rows have no record, by row id too."""
+
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def evaluate(task: Task, name: str, rows: Sequence[DataRow], outputs: Mapping[str, Mapping[str, Any]]) -> Evaluated:
+    """What the task's evaluation flow says of the rows that have outputs.
 
     The evaluation is told how many rows there are, so that those without outputs count as missing. It runs anew only
-    where the evaluation flow, the rows or the outputs are not those of an earlier run. Without any outputs there is
-    nothing to run. name: part of the run's name. Where the task has a `Check`, its labelled rows are judged too, and
-    scores of a judge that is unfit for their criterion are not used. Raises BakeoffError where a run does not complete.
+    where the evaluation flow, the rows or the outputs are not those of an earlier run, or a row had no record there.
+    Without any outputs there is nothing to run. name: part of the run's name. Where the task has a `Check`, its
+    labelled rows are judged too, and scores of a judge that is unfit for their criterion are not used. Raises
+    BakeoffError where a run does not complete.
     """
     merged = [
         {**row.values, "id": row.id, **{f"{OUTPUT}{key}": value for key, value in outputs[row.id].items()}}
@@ -37,13 +46,13 @@ def evaluate(
         if row.id in outputs
     ]
     if not merged:
-        return {}, {}
+        return Evaluated()
     mapping = {key: _from_data(value) for key, value in task.evaluation_mapping.items()}
     if EXPECTED in task.evaluation.inputs:
         mapping[EXPECTED] = len(rows)
     content = _scored(task, task.evaluation, name, mapping, merged, task.data.parent)
     if task.check is None:
-        return content["records"], content["metrics"]
+        return Evaluated(content["records"], content["metrics"], content["failures"])
     from bakeoff.metrics.judge_fit import agreement_figures, without_unfit
 
     check = task.check
@@ -51,13 +60,13 @@ def evaluate(
     checked = _scored(task, check.flow, f"{name}_check", check.mapping, labelled, check.data.parent)["metrics"]
     records: dict[str, Mapping[str, Any]]
     records = {row_id: without_unfit(record, checked) for row_id, record in content["records"].items()}
-    return records, content["metrics"] | agreement_figures(checked)
+    return Evaluated(records, content["metrics"] | agreement_figures(checked), content["failures"])
 
 
 def _scored(
     task: Task, flow: Flow, name: str, mapping: Mapping[str, Any], merged: Sequence[Mapping[str, Any]], base: Path
 ) -> dict[str, Any]:
-    """`run`, `records` and `metrics` of an evaluation flow on these rows, from the cache where it is there."""
+    """`run`, `records`, `metrics` and `failures` of an evaluation flow on these rows; from the cache if it has all."""
     names = sorted({name for node in task.evaluation_connections.values() for name in node.values()})
     depends = {
         "flow": flow_digest(flow),
@@ -69,10 +78,13 @@ def _scored(
     }
     folder = experiments_cache() / "evaluations" / digest(depends)[:24]
     scored = folder / "scored.json"
-    if not scored.exists():
-        _prepare(folder, task, flow, mapping, merged, base)
-        write_json(scored, _run(folder, name, merged))
-    content: dict[str, Any] = json.loads(scored.read_text(encoding="utf-8"))
+    if scored.exists():
+        kept: dict[str, Any] = json.loads(scored.read_text(encoding="utf-8"))
+        if len(kept["records"]) == len(merged):
+            return kept | {"failures": {}}
+    _prepare(folder, task, flow, mapping, merged, base)
+    content = _run(folder, name, merged)
+    write_json(scored, content)
     return content
 
 
@@ -101,16 +113,20 @@ def _prepare(
 
 def _run(folder: Path, name: str, merged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     run = run_name(name, "scored")
-    batch = run_batch(folder / "run.yaml", run, inputs={}, base=None, report=silent)
-    records = {}
+    try:
+        batch = run_batch(folder / "run.yaml", run, inputs={}, base=None, report=silent)
+    finally:
+        (folder / "run.yaml").unlink()  # its environment may hold a key
+    records, failures = {}, {}
     for line in read_lines(run):
-        record = (line.output or {}).get(ROW)
+        record, row_id = (line.output or {}).get(ROW), str(merged[line.number]["id"])
         if isinstance(record, dict):
-            row_id = str(merged[line.number]["id"])
             records[row_id] = record | {"id": row_id}
+        else:
+            failures[row_id] = f"the evaluation failed: {line.error or f'it gave no `{ROW}`'}"
     if not records:
         raise BakeoffError(f"the evaluation run {run} gave no `{ROW}` for any row: {batch.folder / 'logs.txt'}")
-    return {"run": run, "records": records, "metrics": batch.metrics}
+    return {"run": run, "records": records, "metrics": batch.metrics, "failures": failures}
 
 
 def _from_data(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import re
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,10 +11,12 @@ from typing import Any
 
 import bakeoff
 from bakeoff import __version__, catalog
+from bakeoff.catalog.tuned import split_name, tuned_models
 from bakeoff.errors import BakeoffError
 from bakeoff.experiments.definition import Contender, Flow, Task
 from bakeoff.hosts.experiment_images import by_content
 from bakeoff.hosts.promptflow_connections import get_connection
+from bakeoff.hosts.promptflow_data import COLUMN
 
 PACKAGE = Path(bakeoff.__file__).parent
 LIBRARIES = ("promptflow-core", "onnxruntime", "onnxruntime-genai", "openai")
@@ -22,7 +24,6 @@ NOT_ANSWERING = ("experiments", "benchmarks", "hosts/doctor", "hosts/submission"
 """Folders of bakeoff that no flow calls: work on them does not throw answers away. See `_front` for single files."""
 IGNORED = {"__pycache__", ".promptflow", ".runs", "process_log", ".git", ".DS_Store"}
 """What is no part of a flow. Prompt Flow writes `process_log` there while it runs, and leaves it when it is killed."""
-COLUMN = re.compile(r"\$\{data\.(.+)\}")
 
 
 def digest(content: object) -> str:
@@ -79,14 +80,18 @@ def _mapping(task: Task, contender: Contender) -> dict[str, Any]:
 def _revisions(task: Task, constants: Mapping[str, Any]) -> dict[str, str]:
     """Revision of every local model that an input names, in the experiment or by default."""
     defaults = {name: value.get("default") for name, value in task.flow.inputs.items() if isinstance(value, Mapping)}
-    known = catalog.models()
+    known, tuned = catalog.models(), tuned_models()
     found = {}
     for name, value in (defaults | dict(constants)).items():
         if not isinstance(value, str):
             continue
         if value in known:
             found[name] = catalog.revision(catalog.ensure(value, print))
-        elif "/" in value and Path(value).expanduser().is_dir():
+        elif value in tuned:
+            base = split_name(value)[0]  # an adapter's; else the model itself
+            folders = [tuned[value].folder] if base == value else [tuned[value].folder, catalog.ensure(base, print)]
+            found[name] = " ".join(map(catalog.revision, folders))
+        elif any(separator in value for separator in ("/", os.sep)) and Path(value).expanduser().is_dir():
             found[name] = _folder_revision(Path(value).expanduser())
     return found
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from bakeoff.benchmarks.data import subset
 from bakeoff.errors import InputError
 from bakeoff.experiments.definition import Rule, Task
-from bakeoff.hosts.promptflow_data import check_data
+from bakeoff.hosts.promptflow_data import COLUMN, check_data
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def read_task_rows(task: Task, limit: int | None, seed: int) -> list[DataRow]:
         if not text.strip():
             continue
         values = json.loads(text)
-        row_id = str(values.get("id") or "")
+        given = values.get("id")
+        row_id = "" if given is None else str(given)
         if not row_id:
             raise InputError(f"{task.data}, line {number}: the row has no `id`: contenders are compared row by row")
         if row_id in lines:
@@ -47,6 +48,23 @@ def read_task_rows(task: Task, limit: int | None, seed: int) -> list[DataRow]:
         lines[row_id] = number
         rows.append(DataRow(row_id, values))
     return cast(list[DataRow], cast(Any, subset)(rows, limit or task.limit, seed))
+
+
+def check_columns(task: Task, rows: Sequence[DataRow], baselines: Sequence[Mapping[str, Rule]]) -> None:
+    """Raises InputError for a column that a row lacks and something after the models' answers reads.
+
+    That is the evaluation, a baseline, or the statistics (`clusters`).
+    """
+    read = {m[1] for v in task.evaluation_mapping.values() if isinstance(v, str) and (m := COLUMN.fullmatch(v))}
+    for row in rows:
+        if lacking := sorted(read - row.values.keys()):
+            raise InputError(
+                f"{task.data}: row {row.id!r} has no column {lacking[0]!r}, which {task.evaluation.folder} reads"
+            )
+        if task.clusters and row.values.get(task.clusters) in (None, ""):
+            raise InputError(f"{task.data}: row {row.id!r} has no {task.clusters!r}, the column that `clusters` names")
+    for rules in baselines:
+        baseline_outputs(rules, rows)
 
 
 def baseline_outputs(rules: Mapping[str, Rule], rows: Sequence[DataRow]) -> list[dict[str, Any]]:

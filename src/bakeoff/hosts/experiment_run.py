@@ -26,7 +26,7 @@ from bakeoff.hosts.experiment_cell import Cell, open_cell, run_name
 from bakeoff.hosts.experiment_evaluate import evaluate
 from bakeoff.hosts.experiment_images import from_anywhere
 from bakeoff.hosts.experiment_key import cell_content, row_key
-from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, read_task_rows
+from bakeoff.hosts.experiment_rows import DataRow, baseline_outputs, check_columns, read_task_rows
 from bakeoff.hosts.experiment_watch import Watched, watch_run
 from bakeoff.hosts.promptflow_batch import run_batch
 from bakeoff.models.openai_errors import RATE_LIMITED
@@ -50,6 +50,8 @@ def run_experiment(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     rows = {task.name: read_task_rows(task, limit, experiment.seed) for task in experiment.tasks}
+    for task in experiment.tasks:
+        check_columns(task, rows[task.name], [c.baseline for c in experiment.contenders if c.baseline])
     contents = [
         (task, contender, repeat, None if contender.baseline else cell_content(task, contender, repeat))
         for task in experiment.tasks
@@ -119,6 +121,7 @@ def _run_cell(
             answered,
             progress,
             peak_memory_mb=cell.peak_memory_mb,
+            workers=cell.workers,
             from_cache=from_cache,
             runs=tuple(dict.fromkeys(runs)),
         )
@@ -176,17 +179,18 @@ def _run_rows(
     (cell.folder / "run.yaml").write_text(yaml.safe_dump(specification), encoding="utf-8")
     run = run_name(name)
     cell.begin(run, list(todo))
+    workers = None
     try:
         with watch_run(run, done, progress, watched):
-            run_batch(cell.folder / "run.yaml", run, inputs={}, base=None, report=silent)
+            workers = run_batch(cell.folder / "run.yaml", run, inputs={}, base=None, report=silent).workers
     except BakeoffError:
         cell.harvest()
         if not cell.failed and not any(key in cell.answers for key in todo):
             raise
     finally:
+        (cell.folder / "run.yaml").unlink()  # its environment may hold a key
         cell.harvest()
-        if watched.peak_mb:
-            cell.note_memory(watched.peak_mb)
+        cell.note_run(watched.peak_mb, workers)
 
 
 def _row(row: DataRow, key: str, cell: Cell) -> RowResult:
@@ -208,20 +212,25 @@ def _scored(
     progress: Progress,
     *,
     peak_memory_mb: float | None = None,
+    workers: int | None = None,
     from_cache: int | None = None,
     runs: tuple[str, ...] = (),
 ) -> CellRun:
     progress.note("scoring")
     outputs = {row.id: row.output for row in answered if row.output is not None}
-    records, metrics = evaluate(task, name, rows, outputs)
+    evaluated = evaluate(task, name, rows, outputs)
     progress.note("")
     return CellRun(
         task=task.name,
         contender=contender.name,
         repeat=repeat,
-        rows=tuple(replace(row, record=records.get(row.id)) for row in answered),
-        metrics=metrics,
+        rows=tuple(
+            replace(row, record=evaluated.records.get(row.id), error=row.error or evaluated.failures.get(row.id, ""))
+            for row in answered
+        ),
+        metrics=evaluated.metrics,
         peak_memory_mb=peak_memory_mb,
+        workers=workers,
         from_cache=from_cache,
         runs=runs,
     )

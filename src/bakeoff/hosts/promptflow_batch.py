@@ -25,12 +25,13 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Batch:
-    """A finished batch run: its name in `pf run list`, the folder of its outputs, lines done and failed."""
+    """A finished batch run: its name in `pf run list`, the folder of its outputs, lines done and failed, workers."""
 
     name: str
     folder: Path
     completed: int
     failed: int
+    workers: int
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -71,7 +72,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
             finally:
                 _end(process)
             output.seek(0)
-            return _finished(name, rows, output.read())
+            return _finished(name, rows, plan.workers, output.read())
 
 
 def _specification(run_file: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _finished(name: str, rows: int, said: str) -> Batch:
+def _finished(name: str, rows: int, workers: int, said: str) -> Batch:
     """Read the record of the run that `pf run create` prints last."""
     logged, _, record = f"\n{said}".rpartition("\n{\n")
     try:
@@ -129,7 +130,7 @@ def _finished(name: str, rows: int, said: str) -> Batch:
         completed = sum(1 for line in outputs if line.strip())
     if not completed:
         raise BakeoffError(f"all {rows} rows of the run {name} failed, the first with: {_first_error(folder)}")
-    return Batch(name, folder, completed, rows - completed)
+    return Batch(name, folder, completed, rows - completed, workers)
 
 
 def _first_error(folder: Path) -> str:

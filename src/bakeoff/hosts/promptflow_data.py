@@ -41,6 +41,8 @@ def check_data(data: Path, types: Mapping[str, str], column_mapping: Mapping[str
     columns = {}
     for name, value in column_mapping.items():
         if isinstance(value, str) and (match := COLUMN.fullmatch(value)):
+            if name not in types:
+                raise InputError(f"`column_mapping` gives {name!r}, and the flow has no such input: {', '.join(types)}")
             columns[match[1]] = types[name]
     problems, rows = [], 0
     if content.startswith(codecs.BOM_UTF8):
@@ -70,6 +72,10 @@ def _problems(line: bytes, columns: Mapping[str, str]) -> Iterator[str]:
     if not isinstance(row, dict):
         yield "not a JSON object"
         return
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        yield "has half a character (a lone surrogate, \\ud800 to \\udfff): it was cut or decoded wrongly"
     for column, type_name in columns.items():
         if column not in row:
             yield f"has no {column!r}"

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from bakeoff.finding import Finding, warning
 from bakeoff.hosts.doctor.bundle import Bundle, Run
+from bakeoff.hosts.promptflow_data import COLUMN
 
 LEAST_WORDS = 5
 ABOUT_A_TEXT = re.compile(
     "extract|summar|rewrite|paraphras|classif|translat|correct|choice|reading|comprehen|copy|quote|context|format"
 )
 REFERENCES = {"ground_truth", "groundtruth", "aliases", "reference_answer", "expected_answer"}
-COLUMN = re.compile(r"\$\{data\.(.+)\}")
 
 
 def check(bundle: Bundle) -> Iterator[Finding]:

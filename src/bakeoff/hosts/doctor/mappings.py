@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from bakeoff.finding import Finding, error
 from bakeoff.hosts.doctor.bundle import Bundle, Flow, Run
 from bakeoff.hosts.doctor.tables import Row
+from bakeoff.hosts.promptflow_data import COLUMN
 from bakeoff.yaml_lines import mapping
 
-COLUMN = re.compile(r"\$\{data\.(.+)\}")
 OUTPUT = re.compile(r"\$\{run\.outputs\.(.+)\}")
 
 

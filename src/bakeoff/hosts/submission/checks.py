@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from bakeoff.finding import Finding, error, warning
 from bakeoff.hosts.doctor import CHECKS, connections, experiments, row_ids
 from bakeoff.hosts.doctor.bundle import Bundle, Run, read_bundle
-from bakeoff.hosts.doctor.mappings import COLUMN
+from bakeoff.hosts.promptflow_data import COLUMN
 from bakeoff.hosts.submission.plan import RunPlan
 from bakeoff.hosts.submission.snapshot import total_size
 from bakeoff.yaml_lines import mapping

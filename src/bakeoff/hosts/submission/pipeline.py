@@ -20,9 +20,10 @@ from typing import Any
 import yaml
 
 from bakeoff.errors import InputError
-from bakeoff.hosts.doctor.mappings import COLUMN, OUTPUT
+from bakeoff.hosts.doctor.mappings import OUTPUT
 from bakeoff.hosts.doctor.requirement_files import read_requirements
 from bakeoff.hosts.experiment_key import digest
+from bakeoff.hosts.promptflow_data import COLUMN
 from bakeoff.hosts.promptflow_rows import IN_BATCH
 from bakeoff.hosts.submission.plan import EXPECTED_ROWS, RunPlan
 from bakeoff.hosts.submission.snapshot import FLOW_FILE, content_digest
