@@ -324,5 +324,7 @@ def test_without_a_model_the_best_passage_is_the_answer():
     completion = answer(passages, model="none")
     assert completion["text"] == "A bag may weigh 8 kg. [1]"
     assert completion["model"]["name"] == "none"
+    noted = answer([passage(1) | {"text": "A bag may weigh 8 kg.[12]"}], model="none")
+    assert noted["text"] == "A bag may weigh 8 kg.(12) [1]"
     with pytest.raises(UserErrorException, match="neither passages nor a model"):
         answer([], model="none")

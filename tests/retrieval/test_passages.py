@@ -43,9 +43,15 @@ def test_a_passage_says_where_it_is_from():
     assert (
         passage_text(record("text", 2, page=4)) == '<passage number="2" from="a.md, page 4: A > B">\ntext\n</passage>'
     )
-    assert passages_text([record("b", 2), record("x"), record("a", 1)]).startswith('<passage number="1"')
+    text = passages_text([record("b", 2), record("x"), record("a", 1)])
+    assert text.startswith('<passage number="2"')
+    assert '\n\n<passage number="1"' in text
     assert [r["text"] for r in shown([record("b", 2), record("x"), record("a", 1)])] == ["a", "b"]
     assert evidence(record("text")) == "A > B\n\ntext"
+
+
+def test_notes_of_a_source_are_no_citations():
+    assert "\nIn 1990.(12) See (3, 4) and [a].\n" in passage_text(record("In 1990.[12] See [3, 4] and [a].", 1))
 
 
 def test_citations_are_checked():

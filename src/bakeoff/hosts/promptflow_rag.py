@@ -20,7 +20,7 @@ from bakeoff.retrieval.citing import attribute, check_citations
 from bakeoff.retrieval.engine import Hit, Mode, rerank, retrieve
 from bakeoff.retrieval.follow_up import joined_question, rewritten_question
 from bakeoff.retrieval.opening import AZURE, open_index
-from bakeoff.retrieval.passages import pack, passages_text, shown, to_records
+from bakeoff.retrieval.passages import pack, passages_text, shown, to_records, without_bracketed_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ def _best_passage(passages: Sequence[dict[str, Any]], problem: str) -> Completio
         return Completion("", "error", identity, error=problem)
     if not passages:
         raise UserErrorException("neither passages nor a model: give model or retrieval_mode something else than none")
-    return Completion(f"{shown(passages)[0]['text']} [1]", "stop", identity)
+    return Completion(f"{without_bracketed_numbers(shown(passages)[0]['text'])} [1]", "stop", identity)
 
 
 def cite(

@@ -11,6 +11,7 @@ Record = Mapping[str, Any]
 """Fields of `bakeoff.retrieval.engine.Hit`, and `number` under which the model saw it, None where it did not."""
 
 _INSTEAD = "\u2039"  # a single angle quotation mark
+_BRACKETED = re.compile(r"\[(\d+(?:, ?\d+)*)\]")
 _MARK = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
 
 
@@ -44,16 +45,25 @@ def shown(records: Sequence[Record]) -> list[Record]:
 
 
 def passages_text(records: Sequence[Record]) -> str:
-    """The numbered passages for a prompt, each between marks that its own text cannot forge."""
-    return "\n\n".join(passage_text(record) for record in shown(records))
+    """The numbered passages for a prompt, each between marks that its own text cannot forge.
+
+    The first one stands last, next to the question: small models answer from what they read last.
+    """
+    return "\n\n".join(passage_text(record) for record in reversed(shown(records)))
 
 
 def passage_text(record: Record) -> str:
-    """One passage between its marks; an opening bracket that would begin a mark inside it becomes another sign."""
+    """One passage between its marks; an opening bracket that would begin a mark inside it becomes another sign, and a
+    number in square brackets, which would read as a citation, gets round ones."""
     place = record["document"] if record["page"] is None else f"{record['document']}, page {record['page']}"
     title = " ".join(f"{place}: {record['context']}".replace('"', "'").split())
-    title, body = (_MARK.sub(_INSTEAD, text) for text in (title, record["text"]))
+    title, body = (_MARK.sub(_INSTEAD, without_bracketed_numbers(text)) for text in (title, record["text"]))
     return f'<passage number="{record["number"]}" from="{title}">\n{body}\n</passage>'
+
+
+def without_bracketed_numbers(text: str) -> str:
+    """The text with (1) for [1], as a source may write its own notes: in an answer that would be a citation."""
+    return _BRACKETED.sub(r"(\1)", text)
 
 
 def evidence(record: Record) -> str:
