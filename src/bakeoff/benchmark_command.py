@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.terminal import say
+
 if TYPE_CHECKING:
     from bakeoff.benchmarks.run import Result
 
@@ -69,31 +71,31 @@ def run(options: argparse.Namespace) -> int:
     if options.export:
         if task is None:
             raise InputError(f"{options.task} is several tasks: export one of them")
-        _say(f"{export_items(task, settings, options.export)} items: {options.export}")
+        say(f"{export_items(task, settings, options.export)} items: {options.export}")
         return 0
     if not options.model:
         raise InputError("no model is named: give --model")
-    model = load_model(options.model, report=_say)
+    model = load_model(options.model, report=say)
     if task is not None:
         figure = published(model.identity.name, task.name) if options.verify else None
-        result = run_task(task, model, settings, options.output, _say)
+        result = run_task(task, model, settings, options.output, say)
         code = _show(task.name, result)
         if figure:
             inside, said = verify(figure, result.card, result.metrics)
-            _say(said)
+            say(said)
             code = code or int(not inside)
         return code
     assert suite is not None
-    whole = run_suite(suite, model, settings, options.output, _say)
+    whole = run_suite(suite, model, settings, options.output, say)
     code = max(_show(name, result) for name, result in whole.results.items())
     if whole.missing:
-        _say(f"not run, for want of data or method: {', '.join(whole.missing)}")
+        say(f"not run, for want of data or method: {', '.join(whole.missing)}")
     if whole.average:
         mean, low, high = (whole.average[name] for name in ("average", "average_ci_low", "average_ci_high"))
-        _say(f"{suite.name} average {mean:.4f} (95 %: {low:.4f} to {high:.4f})")
+        say(f"{suite.name} average {mean:.4f} (95 %: {low:.4f} to {high:.4f})")
     elif suite.average:
-        _say(f"no {suite.name} average: it takes all of its tasks")
-    _say(f"result: {whole.path}")
+        say(f"no {suite.name} average: it takes all of its tasks")
+    say(f"result: {whole.path}")
     return code
 
 
@@ -103,26 +105,26 @@ def _show(name: str, result: "Result") -> int:
     from bakeoff.metrics.table import print_metrics
 
     card = result.card
-    _say(
+    say(
         f"{name} ({card['version']}), {card['method']}, {card['shots']} shots, "
         f"{card['n']:,} of {card['items_in_data']:,} items, seed {card['seed']}"
     )
     model = card["model"]
-    _say(
+    say(
         " ".join(
             [model["name"], model["revision"][:12], model["precision"], f"on {model['execution_provider'] or '-'}"]
         )
     )
     print_metrics(result.metrics)
     if dropped := int(result.metrics["items_with_dropped_tokens"]):
-        _say(f"{dropped} prompts did not fit into the context and lost their beginning")
+        say(f"{dropped} prompts did not fit into the context and lost their beginning")
     if told_apart := detectable(result.metrics):
         metric, difference = told_apart
-        _say(
+        say(
             f"{card['n']:,} items: two models less than {difference:.3f} apart in {metric} can look equal "
             "(shown in 80 of 100 runs, unless their answers go together)"
         )
-    _say(f"result: {result.path}")
+    say(f"result: {result.path}")
     return 1 if result.metrics["rows_errored"] else 0
 
 
@@ -144,12 +146,12 @@ def _compare(paths: list[Path]) -> int:
             table.add_row(one.name, one.card["task"], f"{one.card['n']:,}", metric, figure)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     if different := differences(contenders):
-        _say("not ranked, because they were not measured in the same way:")
+        say("not ranked, because they were not measured in the same way:")
         for name, values in different.items():
-            _say(f"  {name}: {' | '.join(value if len(value) < 60 else value[:57] + '...' for value in values)}")
+            say(f"  {name}: {' | '.join(value if len(value) < 60 else value[:57] + '...' for value in values)}")
         return 1
     for comparison in comparisons(contenders):
-        _say(verdict(comparison))
+        say(verdict(comparison))
     return 0
 
 
@@ -175,8 +177,3 @@ def _list() -> int:
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

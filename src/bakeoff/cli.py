@@ -22,6 +22,7 @@ from bakeoff import (
 from bakeoff.catalog.progress import format_size
 from bakeoff.catalog.tuned import tuned_folder, tuned_models
 from bakeoff.errors import BakeoffError
+from bakeoff.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +102,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _pull(options: argparse.Namespace) -> int:
-    catalog.pull(options.name, options.variant, report=_say)
+    catalog.pull(options.name, options.variant, report=say)
     return 0
 
 
@@ -119,10 +120,6 @@ def _verify(options: argparse.Namespace) -> int:
     again = "`bakeoff finetune` anew" if tuned else f"`bakeoff models pull {name}`"
     print(f"{name}: run {again}" if problems else f"{name}: every file is as it was made")
     return 1 if problems else 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,10 +1,10 @@
 """`bakeoff connections`: the endpoints that flows can use, and whether they work."""
 
 import argparse
-import sys
 from typing import Any
 
 from bakeoff.errors import InputError
+from bakeoff.terminal import say
 
 TIMEOUT = 60.0
 
@@ -34,9 +34,9 @@ def _list(options: argparse.Namespace) -> int:
 
     found = list_connections()
     for connection in found:
-        _say(f"{connection.name}: {connection.kind}, {connection.host or 'default address'}, {connection.sign_in}")
+        say(f"{connection.name}: {connection.kind}, {connection.host or 'default address'}, {connection.sign_in}")
     if not found:
-        _say("no connection is registered: `pf connection create --file connections/...` (connections/README.md)")
+        say("no connection is registered: `pf connection create --file connections/...` (connections/README.md)")
     return 0
 
 
@@ -57,17 +57,12 @@ def _check(options: argparse.Namespace) -> int:
         )
     failed = []
     for name in names:
-        _say(name)
+        say(name)
         steps = check_connection(name, wanted, options.timeout)
         for step in steps:
-            _say(f"  {step.name:<12} {step.state:<12} {step.said}".rstrip())
+            say(f"  {step.name:<12} {step.state:<12} {step.said}".rstrip())
         if any(step.state == "failed" for step in steps):
             failed.append(name)
     if failed:
-        _say(f"failed: {', '.join(failed)}")
+        say(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

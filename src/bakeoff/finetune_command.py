@@ -1,9 +1,10 @@
 """`bakeoff finetune`: train an adapter by a file, and export it for flows."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from bakeoff.terminal import say
 
 OUTPUT = Path(".bakeoff/finetune")
 
@@ -25,22 +26,17 @@ def run(options: argparse.Namespace) -> int:
 
     definition = load_definition(options.file)
     if options.check:
-        prepared = prepare(definition, open_encoder(definition.base, _say))
-        _say(f"{len(prepared.train)} rows to train on, {len(prepared.validation)} to validate: nothing is wrong")
+        prepared = prepare(definition, open_encoder(definition.base, say))
+        say(f"{len(prepared.train)} rows to train on, {len(prepared.validation)} to validate: nothing is wrong")
         return 0
     folder = options.output or OUTPUT / definition.name
-    record = finetune(definition, folder, _say)
-    _say(f"record: {folder / 'record.json'} (best validation loss {min(_validation(record)):.4f})")
-    names = export(definition, folder, _say)
+    record = finetune(definition, folder, say)
+    say(f"record: {folder / 'record.json'} (best validation loss {min(_validation(record)):.4f})")
+    names = export(definition, folder, say)
     if names:
-        _say(f"try it: bakeoff run flows/extract --model {names[0]}")
+        say(f"try it: bakeoff run flows/extract --model {names[0]}")
     return 0
 
 
 def _validation(record: dict[str, Any]) -> list[float]:
     return [entry["eval_loss"] for entry in record["losses"] if "eval_loss" in entry]
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

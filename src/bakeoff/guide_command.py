@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bakeoff.errors import InputError
+from bakeoff.terminal import say
 
 Way = Literal["prompt engineering", "RAG", "fine-tuning"]
 
@@ -96,7 +97,7 @@ def run(_: argparse.Namespace) -> int:
     answers = [_ask(number, question) for number, question in enumerate(QUESTIONS, start=1)]
     chosen = [question for question, yes in zip(QUESTIONS, answers, strict=True) if yes]
     for line in advice(chosen):
-        _say(line)
+        say(line)
     return 0
 
 
@@ -124,16 +125,11 @@ def order(chosen: Iterable[Question]) -> list[Way]:
 
 def _ask(number: int, question: Question) -> bool:
     while True:
-        _say(f"{number} of {len(QUESTIONS)}  {question.text} (y/n) ", end="")
+        say(f"{number} of {len(QUESTIONS)}  {question.text} (y/n) ", end="")
         line = sys.stdin.readline()
         if not line:
             raise InputError(f"the answers end before question {number}, {question.subject}: y or n for each")
         answer = line.strip().lower()
         if answer in ("y", "yes", "n", "no"):
             return answer.startswith("y")
-        _say(f"{line.strip()!r} is neither y nor n.")
-
-
-def _say(text: str, end: str = "\n") -> None:
-    sys.stdout.write(f"{text}{end}")
-    sys.stdout.flush()
+        say(f"{line.strip()!r} is neither y nor n.")

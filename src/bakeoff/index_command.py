@@ -9,6 +9,7 @@ from typing import Any
 
 from bakeoff.errors import InputError
 from bakeoff.models.load import EMBEDDED_EMBEDDING
+from bakeoff.terminal import say
 
 ENGINES = ("local", "azure-search")
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("where to? Give --out FOLDER, or --engine azure-search --index-name NAME")
     if not options.documents.exists():
         raise InputError(f"{options.documents}: there is no such file or folder")
-    embedding = load_embedding(options.embedding, _connection(options.connection), _say)
+    embedding = load_embedding(options.embedding, _connection(options.connection), say)
     settings = index_settings(embedding, options.max_tokens, options.overlap)
     report = ReadingReport()
     try:
@@ -60,13 +61,13 @@ def run(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         in_use = "the index in use is unchanged" if options.engine == "local" else "and can be found already"
-        _say(f"interrupted: what was embedded is kept, the same command goes on with it; {in_use}")
+        say(f"interrupted: what was embedded is kept, the same command goes on with it; {in_use}")
         return 130
     for kind, problems in (("left out", report.problems), ("note", report.notes)):
         for problem in problems:
-            _say(f"{kind}: {problem}")
-    _say(report.summary())
-    _say(f"{place}: {built.chunks:,} chunks embedded, {built.removed:,} documents removed")
+            say(f"{kind}: {problem}")
+    say(report.summary())
+    say(f"{place}: {built.chunks:,} chunks embedded, {built.removed:,} documents removed")
     return 0
 
 
@@ -107,7 +108,7 @@ def _progress(documents: Path, max_bytes: int) -> Iterator[Any]:
             tenths = files * 10 // max(total, 1)
             if tenths > shown:
                 shown = tenths
-                _say(f"  {files:,} of {total:,} files, {chunks:,} chunks embedded")
+                say(f"  {files:,} of {total:,} files, {chunks:,} chunks embedded")
 
         yield line
         return
@@ -117,8 +118,3 @@ def _progress(documents: Path, max_bytes: int) -> Iterator[Any]:
     with Progress(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task("indexing", total=total, chunks=0)
         yield lambda files, chunks: bar.update(task, completed=files, chunks=chunks)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

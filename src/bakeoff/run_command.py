@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import InputError
+from bakeoff.terminal import say
 
 if TYPE_CHECKING:
     from bakeoff.experiments.definition import Experiment
@@ -56,15 +57,15 @@ def _run_flow(options: argparse.Namespace) -> int:
     if options.model:
         _check_model_input(flow)
     stamp = datetime.now().strftime("%Y%m%d_%H%M%S_%f")
-    _say(f"running {options.what} ...")
+    say(f"running {options.what} ...")
     inputs = {"model": options.model} if options.model else {}
-    base = run_batch(flow / "run.yaml", f"{flow.name}_{stamp}", inputs=inputs, base=None, report=_say)
+    base = run_batch(flow / "run.yaml", f"{flow.name}_{stamp}", inputs=inputs, base=None, report=say)
     if base.failed:
-        _say(f"{base.failed} rows failed in the flow and count as missing: {base.folder / 'logs.txt'}")
-    _say("evaluating ...")
-    scored = run_batch(evaluation, f"{flow.name}_eval_{stamp}", inputs={}, base=base.name, report=_say)
+        say(f"{base.failed} rows failed in the flow and count as missing: {base.folder / 'logs.txt'}")
+    say("evaluating ...")
+    scored = run_batch(evaluation, f"{flow.name}_eval_{stamp}", inputs={}, base=base.name, report=say)
     print_metrics(scored.metrics)
-    _say(f"answers: {base.folder}\nscores:  {scored.folder}")
+    say(f"answers: {base.folder}\nscores:  {scored.folder}")
     return 0
 
 
@@ -90,7 +91,7 @@ def _run_experiment(options: argparse.Namespace) -> int:
     experiment = load_experiment(options.what)
     used = {contender.price for contender in experiment.contenders if isinstance(contender.price, Price)}
     for said in sorted(filter(None, (old_price(price, date.today()) for price in used))):
-        _say(f"warning: {said}")
+        say(f"warning: {said}")
     folder = options.output or OUTPUT / experiment.name
     folder.mkdir(parents=True, exist_ok=True)  # says now what is in its way
     blessed = experiment.gates.blessed if experiment.gates else None
@@ -98,19 +99,19 @@ def _run_experiment(options: argparse.Namespace) -> int:
         raise InputError("--bless does not go with --limit: later runs over all rows would be held to those few")
     if options.bless and blessed is None:
         raise InputError(f"{options.what}: --bless needs `gates: {{blessed: FILE}}`, where to write")
-    with shown_progress(_say) as progress:
+    with shown_progress(say) as progress:
         result, cells = run_experiment(experiment, progress, repeats=options.repeat or 1, limit=options.limit)
     from bakeoff.experiments.gates import with_gates, write_blessed
 
     if options.bless and blessed:
         write_blessed(blessed, result.tasks)
-        _say(f"blessed: {blessed}")
+        say(f"blessed: {blessed}")
     result = with_gates(result, experiment.gates)
     _write(folder, experiment, result, cells)
     _print(result)
-    _say(f"report: {folder / 'report.html'}")
+    say(f"report: {folder / 'report.html'}")
     for tracker in trackers:
-        _say(f"{tracker}: {tracking.log(tracker, result, folder)}")
+        say(f"{tracker}: {tracking.log(tracker, result, folder)}")
     return 0 if result.passed else 1
 
 
@@ -153,8 +154,3 @@ def _print(result: "ExperimentResult") -> None:
         console.print(f"{task.verdict.sentence}\n")
         for line in [*note_lines(task), *gate_lines(task)]:
             console.print(line)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

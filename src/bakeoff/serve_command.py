@@ -3,13 +3,13 @@
 import argparse
 import ipaddress
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from bakeoff import catalog
 from bakeoff.catalog.tuned import adapter_file, split_name
 from bakeoff.errors import BakeoffError, InputError
+from bakeoff.terminal import say
 
 TOKEN = "BAKEOFF_SERVE_TOKEN"
 QUEUE = 64
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     folders, adapters = {}, {}
     for name in options.models:
         base, adapter = split_name(name)
-        path = catalog.ensure(base, _say).resolve()
+        path = catalog.ensure(base, say).resolve()
         folders[path.name] = path
         if adapter:
             adapters[adapter] = (path.name, adapter_file(adapter))
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     said = f"{', '.join(models.names)} at {address} ({limits})"
 
     async def announce(server: Server) -> None:
-        _say(said)
+        say(said)
 
     serve(create_app(models, token), listening, announce)
     return 0
@@ -89,8 +89,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -1,7 +1,6 @@
 """`bakeoff submit`: a flow and its evaluation as Azure batch runs."""
 
 import argparse
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import InputError
+from bakeoff.terminal import say
 
 if TYPE_CHECKING:
     from bakeoff.hosts.submission.pipeline import PipelinePlan
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         if options.dry_run:
             if pipeline:
                 _show_pipeline(*pipeline)
-            _say(f"nothing was sent; {errors} errors, {found['warning']} warnings")
+            say(f"nothing was sent; {errors} errors, {found['warning']} warnings")
             return 1 if errors else 0
         return _submit(options, plans, pipeline)
 
@@ -103,8 +103,8 @@ def _show_pipeline(plan: "PipelinePlan", made: dict[str, Any]) -> None:
     """Print the pipeline as azure-ai-ml has it; raises InputError where that finds fault with it."""
     from bakeoff.hosts.submission.pipeline import checked
 
-    _say(f"pipeline {plan.name}: {' -> '.join(plan.steps)}")
-    _say(checked(plan, made))
+    say(f"pipeline {plan.name}: {' -> '.join(plan.steps)}")
+    say(checked(plan, made))
 
 
 def _show(plans: "Sequence[RunPlan]", *, in_full: bool) -> Counter[str]:
@@ -115,9 +115,9 @@ def _show(plans: "Sequence[RunPlan]", *, in_full: bool) -> Counter[str]:
     found = dict.fromkeys(finding for plan in plans for finding in findings(plan))
     for plan in plans if in_full else ():
         for line in preview(plan):
-            _say(line)
+            say(line)
     for finding in found:
-        _say(shown(finding, Path.cwd()))
+        say(shown(finding, Path.cwd()))
     return Counter(finding.severity for finding in found)
 
 
@@ -134,24 +134,19 @@ def _submit(
 
     given = {name: getattr(options, name) for name in ("subscription", "resource_group", "workspace_name")}
     workspace = find_workspace(given, Path.cwd())
-    _say(f"workspace {workspace}")
+    say(f"workspace {workspace}")
     base, evaluation = plans[0], plans[1] if len(plans) > 1 else None
-    with connected(workspace) as client, shown_progress(_say) as progress:
-        more: dict[str, Any] = {"again": options.again, "say": _say, "progress": progress}
+    with connected(workspace) as client, shown_progress(say) as progress:
+        more: dict[str, Any] = {"again": options.again, "say": say, "progress": progress}
         if pipeline:
             done = submit_pipeline(client, *pipeline, options.output, **more)
         else:
             done = submit(client, base, evaluation, options.output, **more)
     if done.failed:
-        _say(f"{done.failed} of {done.rows} rows failed in the flow and count as missing: {done.folder / 'rows.jsonl'}")
+        say(f"{done.failed} of {done.rows} rows failed in the flow and count as missing: {done.folder / 'rows.jsonl'}")
     if done.metrics is not None:
         print_metrics(done.metrics)
-    _say(f"answers: {done.folder / 'rows.jsonl'}")
+    say(f"answers: {done.folder / 'rows.jsonl'}")
     if done.metrics is not None:
-        _say(f"scores:  {done.folder / 'scores.jsonl'}")
+        say(f"scores:  {done.folder / 'scores.jsonl'}")
     return 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -5,10 +5,7 @@ import pytest
 
 from bakeoff.errors import InputError
 from bakeoff.metrics.retrieval import (
-    average_precision,
     complete_at_k,
-    group_recall_at_k,
-    hit_at_k,
     ndcg_at_k,
     precision_at_k,
     r_precision,
@@ -17,8 +14,8 @@ from bakeoff.metrics.retrieval import (
     unique,
 )
 
-AT_K = [recall_at_k, precision_at_k, hit_at_k, complete_at_k, ndcg_at_k]
-WHOLE = [reciprocal_rank, r_precision, average_precision]
+AT_K = [recall_at_k, precision_at_k, complete_at_k, ndcg_at_k]
+WHOLE = [reciprocal_rank, r_precision]
 
 
 def judged(pattern, *, relevant):
@@ -28,13 +25,10 @@ def judged(pattern, *, relevant):
     return ranking, gold | {f"missed{number}" for number in range(relevant - len(gold))}
 
 
-@pytest.mark.parametrize(
-    ("pattern", "ap", "r_prec"), [("RNRNNNNNRR", (1 + 2 / 3 + 3 / 9 + 4 / 10) / 4, 0.5), ("NRNNRRRNNN", 0.493, 0.25)]
-)
-def test_the_two_systems_of_the_information_retrieval_book(pattern, ap, r_prec):
+@pytest.mark.parametrize(("pattern", "r_prec"), [("RNRNNNNNRR", 0.5), ("NRNNRRRNNN", 0.25)])
+def test_the_two_systems_of_the_information_retrieval_book(pattern, r_prec):
     """Manning, Raghavan and Schütze 2008, exercise 8.8: four relevant documents, two rankings of ten."""
     ranking, gold = judged(pattern, relevant=4)
-    assert average_precision(ranking, gold) == pytest.approx(ap, abs=5e-4)
     assert r_precision(ranking, gold) == r_prec
 
 
@@ -80,16 +74,8 @@ def test_cut_offs():
     ranking, gold = ["a", "b", "c", "d"], {"b", "d"}
     assert [recall_at_k(ranking, gold, k) for k in (1, 2, 4, 9)] == [0, 0.5, 1, 1]
     assert [precision_at_k(ranking, gold, k) for k in (1, 2, 4, 8)] == [0, 0.5, 0.5, 0.25]
-    assert [hit_at_k(ranking, gold, k) for k in (1, 2)] == [False, True]
     assert [complete_at_k(ranking, gold, k) for k in (3, 4)] == [False, True]
     assert reciprocal_rank(ranking, gold) == 0.5
-
-
-def test_groups_of_equally_good_passages():
-    groups = [{"fees", "fees-copy"}, {"routes"}]
-    assert group_recall_at_k(["fees-copy", "fees", "routes"], groups, 2) == 0.5
-    assert group_recall_at_k(["fees-copy", "routes"], groups, 2) == 1
-    assert group_recall_at_k(["a", "b"], [{"a"}, {"c"}], 2) == recall_at_k(["a", "b"], {"a", "c"}, 2)
 
 
 @pytest.mark.parametrize("metric", AT_K)
@@ -111,7 +97,6 @@ def test_unique_keeps_first_ranks():
 def test_an_empty_ranking_scores_zero():
     assert [metric([], {"a"}, 3) for metric in AT_K] == [0] * len(AT_K)
     assert [metric([], {"a"}) for metric in WHOLE] == [0] * len(WHOLE)
-    assert group_recall_at_k([], [{"a"}], 3) == 0
 
 
 @pytest.mark.parametrize("gold", [set(), [], {}, {"a": 0.0}])
@@ -128,9 +113,6 @@ def test_bad_parameters():
     for metric in AT_K:
         with pytest.raises(InputError, match="k is 0"):
             metric(["a"], {"a"}, 0)
-    for groups in ([], [{"a"}, set()]):
-        with pytest.raises(InputError, match="skip the row"):
-            group_recall_at_k(["a"], groups, 1)
     for metric in AT_K:
         with pytest.raises(InputError, match="one string"):
             metric(["a"], "a", 1)

@@ -33,29 +33,12 @@ def precision_at_k(ranking: Sequence[Hashable], gold: Collection[Hashable], k: i
     return _found(ranking, gold, k) / k
 
 
-def hit_at_k(ranking: Sequence[Hashable], gold: Collection[Hashable], k: int) -> bool:
-    """Whether at least one gold id is among the first k (trec_eval's `success_k`)."""
-    return _found(ranking, gold, k) > 0
-
-
 def complete_at_k(ranking: Sequence[Hashable], gold: Collection[Hashable], k: int) -> bool:
     """Whether all gold ids are among the first k: what a question needs that has to combine several passages.
 
     Source: "paragraph exact match" of Asai et al. 2020, "Learning to Retrieve Reasoning Paths", arXiv:1911.10470.
     """
     return _found(ranking, gold, k) == len(set(gold))
-
-
-def group_recall_at_k(ranking: Sequence[Hashable], groups: Sequence[Collection[Hashable]], k: int) -> float:
-    """Share of the groups with at least one id among the first k, 0 to 1.
-
-    groups: one for each thing to be found, with the ids that are equally good for it (near-duplicate passages). With
-    one id in each group it is `recall_at_k`. Source: subtopic recall, Zhai, Cohen and Lafferty 2003, "Beyond
-    independent relevance", SIGIR. Raises InputError for an empty group too.
-    """
-    if not groups:
-        raise InputError("no gold groups: retrieval cannot be scored, skip the row")
-    return sum(hit_at_k(ranking, group, k) for group in groups) / len(groups)
 
 
 def reciprocal_rank(ranking: Sequence[Hashable], gold: Collection[Hashable]) -> float:
@@ -73,16 +56,6 @@ def r_precision(ranking: Sequence[Hashable], gold: Collection[Hashable]) -> floa
     Source: Manning, Raghavan and Schütze 2008, section 8.4.
     """
     return precision_at_k(ranking, gold, len(_relevant(gold)))
-
-
-def average_precision(ranking: Sequence[Hashable], gold: Collection[Hashable]) -> float:
-    """Mean over all gold ids of the precision at the rank of each, 0 for those not found; its mean is MAP.
-
-    Source: Manning, Raghavan and Schütze 2008, section 8.4, equation 8.8 (trec_eval's `map`).
-    """
-    relevant = _relevant(gold)
-    ranks = [rank for rank, item in enumerate(unique(ranking), 1) if item in relevant]
-    return sum(found / rank for found, rank in enumerate(ranks, 1)) / len(relevant)
 
 
 def ndcg_at_k(ranking: Sequence[Hashable], gold: Collection[Hashable] | Mapping[Hashable, float], k: int) -> float:
