@@ -54,8 +54,6 @@ def _run_flow(options: argparse.Namespace) -> int:
     evaluation = flow.parent.parent / "evaluations" / flow.name / "run.yaml"
     if (flow / "run.yaml").is_file() and not evaluation.is_file():
         raise InputError(f"{evaluation} does not exist: what scores {options.what} has its name")
-    if options.model:
-        _check_model_input(flow)
     stamp = datetime.now().strftime("%Y%m%d_%H%M%S_%f")
     say(f"running {options.what} ...")
     inputs = {"model": options.model} if options.model else {}
@@ -67,15 +65,6 @@ def _run_flow(options: argparse.Namespace) -> int:
     print_metrics(scored.metrics)
     say(f"answers: {base.folder}\nscores:  {scored.folder}")
     return 0
-
-
-def _check_model_input(flow: Path) -> None:
-    """Raises InputError where --model would say nothing."""
-    import yaml
-
-    path = flow / "flow.dag.yaml"
-    if path.is_file() and "model" not in (yaml.safe_load(path.read_text(encoding="utf-8")).get("inputs") or {}):
-        raise InputError(f"--model does not go with {flow.name}: the flow has no input `model`")
 
 
 def _run_experiment(options: argparse.Namespace) -> int:

@@ -421,7 +421,7 @@ def test_options_that_do_not_fit(arguments: list[str], message: str, capsys: pyt
 def test_a_flow_is_run_only_if_it_can_be_scored_as_asked(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flow = fresh / "flows/tiny"
     assert main(["run", str(flow), "--model", "x"]) == 1
-    assert "--model does not go with tiny: the flow has no input `model`" in capsys.readouterr().err
+    assert "tiny has no input 'model': it has word, mode, state" in capsys.readouterr().err
     (fresh / "evaluations/tiny/run.yaml").unlink()
     assert main(["run", str(flow)]) == 1
     assert "evaluations/tiny/run.yaml does not exist" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def _run(folder: Path, name: str, merged: Sequence[Mapping[str, Any]]) -> dict[s
     try:
         batch = run_batch(folder / "run.yaml", run, inputs={}, base=None, report=silent)
     finally:
-        (folder / "run.yaml").unlink()  # its environment may hold a key
+        (folder / "run.yaml").unlink(missing_ok=True)  # its environment may hold a key
     records, failures = {}, {}
     for line in read_lines(run):
         record, row_id = (line.output or {}).get(ROW), str(merged[line.number]["id"])

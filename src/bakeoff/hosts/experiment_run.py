@@ -188,7 +188,7 @@ def _run_rows(
         if not cell.failed and not any(key in cell.answers for key in todo):
             raise
     finally:
-        (cell.folder / "run.yaml").unlink()  # its environment may hold a key
+        (cell.folder / "run.yaml").unlink(missing_ok=True)  # its environment may hold a key
         cell.harvest()
         cell.note_run(watched.peak_mb, workers)
 

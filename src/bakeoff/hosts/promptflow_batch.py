@@ -50,7 +50,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
     """
     telemetry_off()
     specification = _specification(run_file, inputs)
-    rows = check_run(run_file)
+    rows = check_run(run_file, inputs)
     plan = plan_workers(specification, rows)
     specification["environment_variables"] = {**specification.get("environment_variables", {}), **plan.environment}
     report(f"  {plan.said}")

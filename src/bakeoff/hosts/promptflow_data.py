@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,11 +23,17 @@ SHOWN = 10
 COLUMN = re.compile(r"\$\{data\.(.+)\}")
 
 
-def check_run(run_file: Path) -> int:
-    """Rows of the JSON Lines file that a run file names; raises InputError as `check_data` does."""
+def check_run(run_file: Path, inputs: Collection[str] = ()) -> int:
+    """Rows of the JSON Lines file that a run file names.
+
+    inputs: names that are given beside it. Raises InputError where the flow has no such input, and as `check_data`.
+    """
     run = yaml.safe_load(run_file.read_text(encoding="utf-8"))
     flow = yaml.safe_load((run_file.parent / run["flow"] / "flow.dag.yaml").read_text(encoding="utf-8"))
     types = {name: definition["type"] for name, definition in flow["inputs"].items()}
+    for name in inputs:
+        if name not in types:
+            raise InputError(f"{run_file.parent.name} has no input {name!r}: it has {', '.join(types)}")
     return check_data(run_file.parent / run["data"], types, run.get("column_mapping", {}))
 
 
