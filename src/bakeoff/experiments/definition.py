@@ -1,22 +1,19 @@
 """An experiment file: tasks x contenders x limits, checked before anything runs."""
 
-import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from bakeoff.errors import InputError
 from bakeoff.experiments.cost import Hardware
+from bakeoff.experiments.definition_checks import meant, misfits, schema_messages, unknown_names
 from bakeoff.experiments.limits import Limits
 from bakeoff.experiments.prices import PRICES, Price, read_prices
 from bakeoff.finding import Finding, error
-from bakeoff.serving.shared_address import WORKERS
 from bakeoff.yaml_lines import Document, Keys, mapping, read, sequence
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ SCHEMA = Path(__file__).with_name("schema.json")
 ROW = "row"
 CHECK = "run.check.yaml"
 RuleKind = Literal["constant", "column", "most_frequent"]
-_OUTPUT = re.compile(r"\$\{run\.outputs\.([^.}]+)")
 
 
 @dataclass(frozen=True)
@@ -158,12 +154,12 @@ def load_experiment(path: Path) -> Experiment:
     _stop(findings)
     validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     problems = sorted(validator.iter_errors(document.value), key=lambda e: document.line(*e.absolute_path))
-    _stop([_at(document, keys, message) for problem in problems for keys, message in _schema_messages(problem)])
+    _stop([_at(document, keys, message) for problem in problems for keys, message in schema_messages(problem)])
     value = document.value
-    _stop([_at(document, keys, message) for keys, message in _unknown_names(value)])
+    _stop([_at(document, keys, message) for keys, message in unknown_names(value)])
     tasks = tuple(_task(document, name) for name in value["tasks"])
     contenders = tuple(_contenders(document))
-    _stop([_at(document, keys, message) for keys, message in _misfits(value, tasks)])
+    _stop([_at(document, keys, message) for keys, message in misfits(value, tasks)])
     names = [value["decision"], *(name for name in value["metrics"] if name != value["decision"])]
     return Experiment(
         path=path.resolve(),
@@ -186,96 +182,6 @@ def _stop(problems: Sequence[Finding]) -> None:
 def _at(document: Document, keys: Keys, message: str) -> Finding:
     named = ".".join(str(key) for key in keys)
     return error(document.path, document.line(*keys), f"{named + ': ' if named else ''}{message}")
-
-
-def _schema_messages(problem: ValidationError) -> Iterator[tuple[Keys, str]]:
-    keys: Keys = tuple(problem.absolute_path)
-    if problem.validator == "additionalProperties":
-        known = list(problem.schema["properties"])
-        for name in problem.instance:
-            if name not in known:
-                yield (*keys, str(name)), f"there is no such field{_meant(str(name), known)}"
-    elif problem.validator == "not":
-        yield keys, "a baseline runs no flow: it has no inputs, connections, environment, price or stays_on_machine"
-    elif problem.validator == "maxProperties":
-        yield keys, "one rule only: constant, column or most_frequent"
-    else:
-        yield keys, problem.message
-
-
-def _meant(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f": use {', '.join(known)}"
-
-
-def _unknown_names(value: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """Names of metrics and contenders that the file does not have."""
-    metrics, contenders = list(value["metrics"]), list(value["contenders"])
-    gates, limits = value.get("gates", {}), value.get("limits", {})
-    if value["decision"] not in metrics:
-        yield ("decision",), f"{value['decision']!r} is not among the metrics{_meant(value['decision'], metrics)}"
-    for gate in ("floors", "largest_drop"):
-        for name in gates.get(gate, {}):
-            if name not in metrics:
-                yield ("gates", gate, name), f"{name!r} is not among the metrics{_meant(name, metrics)}"
-    named: list[tuple[Keys, str]] = [(("gates", "contenders", n), c) for n, c in enumerate(gates.get("contenders", []))]
-    named += [(("limits", "reference"), limits["reference"])] if "reference" in limits else []
-    if "non_inferior" in gates:
-        named.append((("gates", "non_inferior", "reference"), gates["non_inferior"]["reference"]))
-    for keys, name in named:
-        if name not in contenders:
-            yield keys, f"{name!r} is not among the contenders{_meant(name, contenders)}"
-
-
-def _idle_gates(value: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """Gates that would hold whatever comes, because they bind no contender."""
-    gates = value.get("gates", {})
-    bound = gates.get("contenders") or [name for name, given in value["contenders"].items() if "baseline" not in given]
-    if gates and not bound:
-        yield ("gates",), "all contenders are baselines, which gates bind only by name: give `contenders`"
-    if "non_inferior" in gates and not set(bound) - {gates["non_inferior"]["reference"]}:
-        yield ("gates", "non_inferior"), "binds only the reference itself: name another contender in `contenders`"
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _misfits(value: Mapping[str, Any], tasks: tuple[Task, ...]) -> Iterator[tuple[Keys, str]]:
-    """Inputs, nodes and outputs that a task's flow does not have, and other values that cannot be."""
-    for task in tasks:
-        for key in value["tasks"][task.name].get("column_mapping", {}):
-            if key not in task.flow.inputs:
-                meant = _meant(key, list(task.flow.inputs))
-                yield ("tasks", task.name, "column_mapping", key), f"{task.flow.folder} has no input {key!r}{meant}"
-    yield from _idle_gates(value)
-    for name, contender in value["contenders"].items():
-        for key, given in contender.get("inputs", {}).items():
-            if not _is_json(given):
-                yield (
-                    ("contenders", name, "inputs", key),
-                    f"{given} has no form in JSON: put it in quotes",
-                )
-        workers = contender.get("environment", {}).get(WORKERS, "1")
-        if not (workers.isdecimal() and int(workers)):
-            yield ("contenders", name, "environment", WORKERS), f"{workers!r} is no number of workers: use 1 or more"
-    for name, contender in value["contenders"].items():
-        keys: Keys = ("contenders", name)
-        for task in tasks:
-            flow = task.flow
-            for given, known in (("inputs", list(flow.inputs)), ("connections", list(flow.nodes))):
-                what = "input" if given == "inputs" else "node"
-                for key in contender.get(given, {}):
-                    if key not in known:
-                        yield (*keys, given, key), f"{flow.folder} has no {what} {key!r}{_meant(key, known)}"
-            if "baseline" in contender:
-                needed = {m[1] for v in task.evaluation_mapping.values() if (m := _OUTPUT.match(str(v)))}
-                for output in sorted(needed - contender["baseline"].keys()):
-                    yield (*keys, "baseline"), f"{task.evaluation.folder} reads the output {output!r}: give it a rule"
 
 
 def _task(document: Document, name: str) -> Task:
@@ -311,7 +217,7 @@ def _task(document: Document, name: str) -> Task:
     for given, known in (("evaluation_inputs", list(evaluation.inputs)), ("evaluation_connections", evaluation.nodes)):
         for key in value.get(given, {}):
             if key not in known:
-                raise problem(given, f"{evaluation_folder} has no {key!r}{_meant(key, list(known))}")
+                raise problem(given, f"{evaluation_folder} has no {key!r}{meant(key, list(known))}")
     scored_from = mapping(scoring.get("column_mapping")) | value.get("evaluation_inputs", {})
     return Task(
         name=name,
@@ -366,7 +272,7 @@ def _contenders(document: Document) -> Iterator[Contender]:
         elif named is not None:
             message = None
             if named not in prices:
-                message = f"the price file has no {named!r}{_meant(named, ['local', *prices])}"
+                message = f"the price file has no {named!r}{meant(named, ['local', *prices])}"
             elif prices[named].currency != currency:
                 message = (
                     f"{named!r} is in {prices[named].currency} and the limits are in {currency}: no exchange rate is "

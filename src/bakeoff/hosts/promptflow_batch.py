@@ -19,6 +19,7 @@ from bakeoff.errors import BakeoffError, InputError
 from bakeoff.hosts.promptflow_data import check_run
 from bakeoff.hosts.promptflow_settings import home, telemetry_off
 from bakeoff.hosts.worker_plan import plan_workers
+from bakeoff.serving.shared_address import WORKERS
 
 POLL_SECONDS = 0.5
 
@@ -72,7 +73,7 @@ def run_batch(run_file: Path, name: str, *, inputs: Mapping[str, Any], base: str
             finally:
                 _end(process)
             output.seek(0)
-            return _finished(name, rows, plan.workers, output.read())
+            return _finished(name, rows, int(plan.environment[WORKERS]), output.read())
 
 
 def _specification(run_file: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,6 @@ WORKER_BYTES = 150_000_000
 class Plan:
     """environment: the variables that carry it out, those that were set before among them. said: it in a line."""
 
-    workers: int
     environment: Mapping[str, str]
     said: str
 
@@ -57,7 +56,7 @@ def plan_workers(specification: Mapping[str, Any], rows: int) -> Plan:
     threads = environment.get(THREADS) or str(max(1, memory.cores() // workers))
     plan = {WORKERS: str(workers), THREADS: threads}
     if not models:
-        return Plan(workers, plan, words)
+        return Plan(plan, words)
     how = "share one copy of" if shared else "each load"
     names = " and of ".join(model.name for model in models) if shared else " and ".join(m.name for m in models)
     words += f" {how} {names}: about {total / 1e9:.1f} of {free / 1e9:.1f} GB free"
@@ -66,7 +65,7 @@ def plan_workers(specification: Mapping[str, Any], rows: int) -> Plan:
             f"there is no room for this run: {words}. Take fewer workers ({WORKERS}) or a smaller model, "
             f"{'' if shared else f'let them share it ({SWITCH}=1), '}or end other programs"
         )
-    return Plan(workers, plan, words)
+    return Plan(plan, words)
 
 
 def _local_models(specification: Mapping[str, Any]) -> Iterator[Path]:

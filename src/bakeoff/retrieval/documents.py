@@ -16,7 +16,7 @@ MAX_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Document:
-    """A read file: posix path relative to the corpus, title (never empty), `_digest` of its bytes, and its text."""
+    """A read file: posix path relative to the corpus, title (never empty), SHA-256 (see `_digest`), and its text."""
 
     path: str
     title: str
